@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * advlock.h
+ *	  Named locks for PostgreSQL: the interface of libadvlock.
+ *
+ * A handle is one database session.  It may hold many locks; they are all
+ * released when it is closed, and by the server when the connection ends.
+ *
+ * Rules that hold for every function here:
+ *
+ * - Names are NUL-terminated text in UTF-8, 1 to 1024 bytes.  They are sent
+ *   as parameters, never as part of an SQL text.
+ * - A handle belongs to one thread at a time.  Different handles may be used
+ *   by different threads at once; there is no global state.
+ * - Nothing is printed, no signal handler is installed, exit() is never
+ *   called.  The reason of a failure is kept in the handle until the next
+ *   call: advlock_error() for people, advlock_sqlstate() for programs.
+ * - Strings returned belong to the handle and live until the next call with
+ *   it, unless said otherwise.
+ * - Durations are milliseconds, measured on a monotonic clock.
+ * - Values of the enumerations are never renumbered or removed.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ADVLOCK_H
+#define ADVLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+
+#ifdef __cplusplus
+extern "C"
+{
+#endif
+
+/* The version of this header; advlock_version() tells the library's. */
+#define ADVLOCK_VERSION "1.0"
+
+/* One database session, opaque. */
+typedef struct advlock advlock;
+
+/*
+ * What every operation returns.  After ADVLOCK_LOST and ADVLOCK_CONNECTION
+ * the session is gone and nothing is held; after every other failure the
+ * handle can be used on, and it holds what it held before the call.
+ */
+typedef enum advlock_result
+{
+	ADVLOCK_OK = 0,				/* done; after a lock call: it is held */
+	ADVLOCK_BUSY = 1,			/* somebody else has it, and the time ran out */
+	ADVLOCK_LOST = 2,			/* the session or the lock was held and is gone */
+	ADVLOCK_NOT_HELD = 3,		/* this handle does not hold the lock */
+	ADVLOCK_DEADLOCK = 4,		/* the server broke a deadlock (40P01) */
+	ADVLOCK_CANCELED = 5,		/* the wait was canceled (57014) */
+	ADVLOCK_INVALID = 6,		/* an argument is wrong; nothing was sent or done */
+	ADVLOCK_CONNECTION = 7,		/* no session could be had */
+	ADVLOCK_SERVER = 8,			/* any other error of the server's */
+	ADVLOCK_POOLER = 9,			/* a pooler is between, see allow_pooler */
+	ADVLOCK_STANDBY = 10,		/* the server is a standby, see allow_standby */
+	ADVLOCK_NOMEM = 11,			/* out of memory */
+	ADVLOCK_WAITING = 12		/* not done yet: wait for advlock_events() */
+} advlock_result;
+
+/*
+ * How to open a session.  Always fill it with advlock_open_options_init()
+ * first; the reserved room lets it grow without breaking callers.
+ */
+typedef struct advlock_open_options
+{
+	/*
+	 * libpq connection string, URI or database name; NULL: libpq's own
+	 * environment.  target_session_attrs=read-write and TCP keepalives
+	 * (client notices a dead peer within 10 s) are added unless it sets them.
+	 */
+	const char *conninfo;
+
+	/* Shown in pg_stat_activity; NULL: "advlock". */
+	const char *application_name;
+
+	/* Time to get the session ready; -1: as libpq does (no limit). */
+	int			timeout_ms;
+
+	/*
+	 * Accept a connection pooler between us and the server.  Right only for
+	 * a pooler in session mode, or together with transaction.
+	 */
+	int			allow_pooler;
+
+	/* Accept a standby; its locks are local to it and carry no token. */
+	int			allow_standby;
+
+	/*
+	 * Hold transaction-level locks inside one open transaction, for poolers
+	 * in transaction mode.  unlock then ends the transaction, and with it
+	 * every lock of the handle.
+	 */
+	int			transaction;
+
+	int			reserved[10];
+} advlock_open_options;
+
+/* How to lock.  Fill with advlock_options_init() first. */
+typedef struct advlock_options
+{
+	/* Non-zero: shared mode. */
+	int			shared;
+
+	/* -1: wait for ever; 0: do not wait; else at most so many ms. */
+	int			timeout_ms;
+
+	/* 0: an ordinary lock; N > 0: be one of at most N holders. */
+	int			permits;
+
+	/*
+	 * Keep others off the name for so long when this session ends without
+	 * unlocking; -1: leave the session's setting.  Without effect where the
+	 * server has no registry.
+	 */
+	int			lock_delay_ms;
+
+	int			reserved[12];
+} advlock_options;
+
+/* === Opening and closing === */
+
+/*
+ * Open a session and make it ready for locking, blocking.  Returns a handle
+ * even on failure, so that the reason can be read: ask advlock_status().
+ * NULL only when memory ran out.  Free it with advlock_close().
+ */
+extern advlock *advlock_open(const char *conninfo);
+
+/* Set every field to its default. */
+extern void advlock_open_options_init(advlock_open_options *o);
+
+/* The same with options.  They are copied and may go afterwards. */
+extern advlock *advlock_open_with(const advlock_open_options *o);
+
+/*
+ * Begin to open a session without blocking (but for name resolution, which
+ * libpq does blocking).  Go on with advlock_poll() until it says something
+ * else than ADVLOCK_WAITING.
+ */
+extern advlock *advlock_start_open(const advlock_open_options *o);
+
+/*
+ * Use a connection of the caller's.  It must be idle and outside a
+ * transaction, stays the caller's, and must outlive the handle; the caller
+ * runs nothing on it while an operation of the handle is under way.
+ * Session settings are left as they are.
+ */
+extern advlock *advlock_attach(PGconn *conn);
+
+/*
+ * Release all locks of the handle and free it.  An own connection is closed;
+ * an attached one stays open.  NULL is fine.  Does not block for longer than
+ * one second: a server that does not answer frees the locks when it notices.
+ */
+extern void advlock_close(advlock *h);
+
+/*
+ * ADVLOCK_OK: ready.  ADVLOCK_WAITING: an operation is under way.  Else why
+ * the handle cannot be used (ADVLOCK_CONNECTION, ADVLOCK_LOST,
+ * ADVLOCK_POOLER, ADVLOCK_STANDBY, ADVLOCK_SERVER).  Costs nothing: it does
+ * not ask the server.
+ */
+extern advlock_result advlock_status(const advlock *h);
+
+/* The last error, one or more lines without a final newline; "" if none. */
+extern const char *advlock_error(const advlock *h);
+
+/* The SQLSTATE of the last error, five characters; "" if it had none. */
+extern const char *advlock_sqlstate(const advlock *h);
+
+/*
+ * Non-zero if the server has the extension.  Without it the same keys go
+ * through pg_advisory_lock(): no tokens, and a wait is cut into slices.
+ */
+extern int	advlock_has_extension(const advlock *h);
+
+/*
+ * The libpq connection, for queries of the caller's own in the same session;
+ * never while an operation is under way, and never to be finished.
+ */
+extern PGconn *advlock_connection(const advlock *h);
+
+/* The version of the library, as "1.0". */
+extern const char *advlock_version(void);
+
+/* A short English phrase for a result, never NULL, static. */
+extern const char *advlock_result_text(advlock_result r);
+
+/* === Locking, blocking === */
+
+/* Set every field to its default: exclusive, wait for ever, no permits. */
+extern void advlock_options_init(advlock_options *o);
+
+/*
+ * Take the lock (or a permit), waiting in the server's own queue and, on a
+ * session of ours, without holding a snapshot.  o may be NULL for the
+ * defaults.  Locks count: locked twice, unlock twice.
+ * Returns ADVLOCK_OK, BUSY (the time ran out), DEADLOCK, CANCELED, INVALID,
+ * LOST (the session ended), STANDBY, SERVER or NOMEM.
+ */
+extern advlock_result advlock_lock(advlock *h, const char *name,
+								   const advlock_options *o);
+
+/* Take the lock if it is free now: ADVLOCK_OK or ADVLOCK_BUSY. */
+extern advlock_result advlock_try_lock(advlock *h, const char *name);
+
+/*
+ * Take all of the locks or none, in key order, with one deadline; permits
+ * and shared mode are not offered here (ADVLOCK_INVALID).
+ */
+extern advlock_result advlock_lock_many(advlock *h, const char *const *names,
+										size_t count, const advlock_options *o);
+
+/*
+ * Give the lock (or the permit) back once.  ADVLOCK_NOT_HELD if this handle
+ * did not hold it: then it had been lost or released before.
+ */
+extern advlock_result advlock_unlock(advlock *h, const char *name);
+
+/*
+ * Run fn while holding the lock, then unlock.  *result (may be NULL) gets
+ * what fn returned.  fn is not run unless ADVLOCK_OK is the result of
+ * taking the lock.  ADVLOCK_LOST if the lock was gone when fn returned.
+ */
+extern advlock_result advlock_with_lock(advlock *h, const char *name,
+										const advlock_options *o,
+										int (*fn) (advlock *h, void *arg),
+										void *arg, int *result);
+
+/*
+ * Ask the server, in one round trip, whether every lock of the handle is
+ * still held: ADVLOCK_OK, or ADVLOCK_LOST with the name in advlock_error().
+ */
+extern advlock_result advlock_check(advlock *h);
+
+/* The fencing token of a lock this handle holds; 0 if not held or none. */
+extern int64_t advlock_token(const advlock *h, const char *name);
+
+/* Which permit of the name this handle holds, the latest taken; 0 if none. */
+extern int	advlock_permit(const advlock *h, const char *name);
+
+/* === Without blocking === */
+
+/*
+ * Begin an operation; go on with advlock_poll().  One operation at a time is
+ * under way on a handle (ADVLOCK_INVALID otherwise).  Returns what
+ * advlock_poll() would.
+ */
+extern advlock_result advlock_start_lock(advlock *h, const char *name,
+										 const advlock_options *o);
+extern advlock_result advlock_start_lock_many(advlock *h, const char *const *names,
+											  size_t count, const advlock_options *o);
+extern advlock_result advlock_start_unlock(advlock *h, const char *name);
+extern advlock_result advlock_start_check(advlock *h);
+
+/*
+ * Go on with whatever is under way, as far as possible without blocking.
+ * ADVLOCK_WAITING: wait until the socket is ready for advlock_events() or
+ * advlock_wait_ms() have passed, then call again.  Anything else: the
+ * operation is over and this is its result.  With nothing under way:
+ * ADVLOCK_OK, or ADVLOCK_LOST once the connection is gone; so a program that
+ * holds a lock polls the socket for reading and calls this when it is
+ * readable.
+ */
+extern advlock_result advlock_poll(advlock *h);
+
+/* The socket to poll; it can change while connecting.  -1: there is none. */
+extern int	advlock_socket(const advlock *h);
+
+/* What to poll it for: a mask of POLLIN and POLLOUT from <poll.h>. */
+extern int	advlock_events(const advlock *h);
+
+/* Call advlock_poll() again after so many ms at the latest; -1: no need. */
+extern int	advlock_wait_ms(const advlock *h);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif							/* ADVLOCK_H */
