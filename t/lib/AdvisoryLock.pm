@@ -1,0 +1,215 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+=pod
+
+=head1 NAME
+
+AdvisoryLock - what the TAP tests share
+
+=head1 SYNOPSIS
+
+  use PostgreSQL::Test::Cluster;
+  use PostgreSQL::Test::Utils;
+  use Test::More;
+  use AdvisoryLock;
+
+  my $node = start_node('main');
+  my $holder = session($node);
+  my $waiter = session($node);
+
+  $holder->query("SELECT advisory_lock.lock('job')");
+  $waiter->start("SELECT advisory_lock.lock('job')");
+  $waiter->wait_blocked;
+  $holder->query("SELECT advisory_lock.unlock('job')");
+  my $token = $waiter->finish;
+
+The sessions are described in AdvisoryLock::Session.
+
+=cut
+
+package AdvisoryLock;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Carp;
+use Exporter 'import';
+use Time::HiRes ();
+
+use AdvisoryLock::Session;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(
+  configure_registry
+  conninfo
+  enter_private_network
+  missing_program
+  session
+  start_node
+  wait_until
+);
+
+=pod
+
+=head1 FUNCTIONS
+
+=over
+
+=item start_node(name, %options)
+
+Makes and starts a server of its own and returns its PostgreSQL::Test::Cluster.
+It is stopped and removed when the test ends.  Options:
+
+  extension => 0    do not create the extension in database postgres
+  preload => 0|1    shared_preload_libraries; default: where the registry
+                    needs it, before PostgreSQL 17
+  conf => TEXT      appended to postgresql.conf
+  init => [...]     passed to init(), such as [allows_streaming => 1]
+
+=cut
+
+sub start_node
+{
+	my ($name, %opts) = @_;
+
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(@{ $opts{init} // [] });
+	configure_registry($node, $opts{preload});
+	$node->append_conf('postgresql.conf', $opts{conf}) if defined $opts{conf};
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION advisory_lock')
+	  if $opts{extension} // 1;
+	return $node;
+}
+
+=pod
+
+=item configure_registry(node, preload)
+
+Appends shared_preload_libraries to the configuration of a server that was
+initialized but not started, as start_node() does.
+
+=cut
+
+sub configure_registry
+{
+	my ($node, $preload) = @_;
+
+	# A version object compares with "<" in every major's Cluster.pm.
+	$preload //= $node->pg_version < 17;
+	$node->append_conf('postgresql.conf',
+		"shared_preload_libraries = 'advisory_lock'")
+	  if $preload;
+	return;
+}
+
+=pod
+
+=item conninfo(node, dbname)
+
+The connection string of a database, "postgres" unless given, to put behind
+an option of a program.
+
+=cut
+
+sub conninfo
+{
+	my ($node, $dbname) = @_;
+
+	return $node->connstr($dbname // 'postgres');
+}
+
+=pod
+
+=item session(node, dbname, %options)
+
+A database session that stays open, an AdvisoryLock::Session.
+
+=cut
+
+sub session
+{
+	my ($node, $dbname, %opts) = @_;
+
+	return AdvisoryLock::Session->new($node, $dbname // 'postgres', %opts);
+}
+
+=pod
+
+=item wait_until { CONDITION } 'what is awaited'
+
+Evaluates the block until it is true, and returns what it returned.  Dies
+after the default timeout of the tests, PG_TEST_TIMEOUT_DEFAULT.
+
+=cut
+
+sub wait_until(&$)
+{
+	my ($condition, $what) = @_;
+
+	my $deadline =
+	  Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
+	while (1)
+	{
+		my $result = $condition->();
+		return $result if $result;
+		croak "timed out waiting until $what"
+		  if Time::HiRes::time() > $deadline;
+		Time::HiRes::usleep(10_000);
+	}
+}
+
+=pod
+
+=item missing_program(names)
+
+The first of the programs that cannot be found, or undef, for a skip with a
+reason.
+
+=cut
+
+sub missing_program
+{
+	foreach my $program (@_)
+	{
+		return $program
+		  unless grep { -x "$_/$program" } split(/:/, $ENV{PATH}),
+		  '/usr/sbin', '/sbin';
+	}
+	return;
+}
+
+=pod
+
+=item enter_private_network()
+
+To be called before anything else by a test that needs network interfaces of
+its own: starts the test again with CAP_NET_ADMIN and CAP_SYS_ADMIN in a user,
+mount and network namespace of its own, as the same user, so that servers can
+be started.  Where the system does not allow that, the whole test is skipped.
+
+=cut
+
+sub enter_private_network
+{
+	return if $ENV{ADVISORY_LOCK_PRIVATE_NETWORK};
+
+	my @enter = qw(unshare --user --map-current-user --keep-caps --mount --net);
+	plan skip_all => 'user namespaces are not allowed here'
+	  unless system("@enter ip link set lo up >/dev/null 2>&1") == 0;
+
+	local $ENV{ADVISORY_LOCK_PRIVATE_NETWORK} = 1;
+	exec @enter, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh',
+	  $^X, (map { "-I$_" } @INC), $0, @ARGV
+	  or die "could not execute unshare: $!";
+}
+
+=pod
+
+=back
+
+=cut
+
+1;
