@@ -94,6 +94,9 @@ sub start
 	$self->{stdout} = '';
 	$self->{stderr} = '';
 
+	# A lone semicolon would count as a command, one that succeeds.
+	$sql =~ s/[;\s]+\z//;
+
 	# The end is marked on both streams, as either can arrive first.
 	my $mark = 'end of command ' . ++$self->{count};
 	$self->{mark} = $mark;
@@ -110,7 +113,7 @@ sub start
 =item finish()
 
 Waits for the end of what was started, and returns its output without the
-final newline.  Dies when it failed.
+final newline.  Dies when any command of it failed.
 
 =cut
 
@@ -119,7 +122,8 @@ sub finish
 	my ($self) = @_;
 
 	my $state = $self->finish_state;
-	croak "SQLSTATE $state: $self->{messages}" if $state ne '00000';
+	croak "SQLSTATE $state: $self->{messages}"
+	  if $state ne '00000' || $self->{messages} =~ /^psql:\S+ (ERROR|FATAL):/m;
 	return $self->{output};
 }
 
