@@ -1,0 +1,247 @@
+/*-------------------------------------------------------------------------
+ *
+ * acquire.c
+ *	  Acquire and release, one lock or many.
+ *
+ * An acquire is a wait in the lock queue, then a fencing token, then a line in
+ * the book of what this session holds.  All of it or nothing: whatever fails,
+ * the locks granted so far in this call are released again.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "acquire.h"
+#include "compat.h"
+#include "held.h"
+#include "token.h"
+
+/* One lock of an acquire under way */
+typedef struct Grant
+{
+	const NamedLock *lock;
+	HeldLock   *held;
+	bool		same_token;		/* the hold does not get stronger */
+} Grant;
+
+/* An acquire under way */
+typedef struct Acquisition
+{
+	LockForm	form;
+	Grant	   *grants;
+	int			count;
+	int			granted;		/* so many, from the first on */
+} Acquisition;
+
+/*
+ * Does the session hold the lock already as strongly as form asks for?  Then
+ * nobody else can have had it in between, and its token is still right.
+ */
+static bool
+holds_as_strongly(const NamedLock *lock, LockForm form)
+{
+	return lock_held_by_me(&lock->tag, ExclusiveLock) ||
+		lock_held_by_me(&lock->tag, form.mode);
+}
+
+/* Make ready what the acquire needs once locks are granted. */
+static Acquisition
+prepare(const NamedLock *locks, int count, LockForm form)
+{
+	Acquisition acquisition = {form, palloc(count * sizeof(Grant)), count, 0};
+
+	held_sweep();
+	for (int i = 0; i < count; i++)
+		acquisition.grants[i] = (Grant) {.lock = &locks[i], .held = held_enter(&locks[i])};
+	return acquisition;
+}
+
+/* Wait for one lock after the other; false when the deadline passed. */
+static bool
+wait_for_all(Acquisition *acquisition, const Deadline *deadline)
+{
+	while (acquisition->granted < acquisition->count)
+	{
+		Grant	   *grant = &acquisition->grants[acquisition->granted];
+
+		grant->same_token = holds_as_strongly(grant->lock, acquisition->form);
+		if (wait_for_lock(grant->lock, acquisition->form, deadline) == LOCKACQUIRE_NOT_AVAIL)
+			return false;
+		acquisition->granted++;
+	}
+	return true;
+}
+
+/*
+ * Give each lock its token, unless it has one that is still right.  After the
+ * last wait only: drawing a token leaves a catalog snapshot behind.
+ */
+static void
+draw_tokens(const Acquisition *acquisition, int64 *tokens)
+{
+	for (int i = 0; i < acquisition->count; i++)
+	{
+		Grant	   *grant = &acquisition->grants[i];
+
+		if (grant->same_token && grant->held->token != NO_TOKEN)
+			tokens[i] = grant->held->token;
+		else
+			tokens[i] = token_draw();
+	}
+}
+
+/* Write down what is held now; cannot fail. */
+static void
+note_grants(const Acquisition *acquisition, const int64 *tokens)
+{
+	for (int i = 0; i < acquisition->count; i++)
+	{
+		HeldLock   *held = acquisition->grants[i].held;
+
+		held->token = tokens[i];
+		if (acquisition->form.session)
+			(*held_session_count(held, acquisition->form.mode))++;
+	}
+}
+
+/* Release what was granted, the latest first. */
+static void
+undo(const Acquisition *acquisition)
+{
+	LockForm	form = acquisition->form;
+
+	for (int i = acquisition->granted - 1; i >= 0; i--)
+		LockRelease(&acquisition->grants[i].lock->tag, form.mode, form.session);
+	for (int i = 0; i < acquisition->count; i++)
+		held_forget_if_free(acquisition->grants[i].held);
+}
+
+/*
+ * Acquire all of the locks, each once, in the given order; all or none.
+ *
+ * The locks must be different and in key order, so that sessions that ask for
+ * overlapping sets cannot deadlock.  tokens[i] becomes the fencing token of
+ * locks[i].  Returns false when the deadline passed, and then nothing is held
+ * that was not before; so too after an error.
+ */
+bool
+acquire_locks(const NamedLock *locks, int count, LockForm form,
+			  const Deadline *deadline, int64 *tokens)
+{
+	Acquisition acquisition;
+	bool		acquired;
+
+	check_locking_allowed(&locks[0]);
+	acquisition = prepare(locks, count, form);
+
+	PG_TRY();
+	{
+		acquired = wait_for_all(&acquisition, deadline);
+		if (acquired)
+			draw_tokens(&acquisition, tokens);
+	}
+	PG_CATCH();
+	{
+		undo(&acquisition);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	if (acquired)
+		note_grants(&acquisition, tokens);
+	else
+		undo(&acquisition);
+	pfree(acquisition.grants);
+	return acquired;
+}
+
+/* The same for one lock. */
+bool
+acquire_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, int64 *token)
+{
+	return acquire_locks(lock, 1, form, deadline, token);
+}
+
+static void
+warn_not_held(const NamedLock *lock, LOCKMODE mode)
+{
+	LOCKMODE	other = mode == ExclusiveLock ? ShareLock : ExclusiveLock;
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("you do not hold %s advisory lock \"%s\"",
+					lock_mode_name(mode), lock->name),
+			 lock_held_by_me(&lock->tag, other) ?
+			 errhint("You hold it in %s mode.", lock_mode_name(other)) : 0));
+}
+
+/*
+ * Release a session-level lock once.  Returns false, with a warning, if the
+ * session does not hold it so; leans on LockRelease().
+ */
+bool
+release_lock(const NamedLock *lock, LOCKMODE mode)
+{
+	HeldLock   *held = held_find(lock);
+
+	check_locking_allowed(lock);
+	if (!lock_held_by_me(&lock->tag, mode))
+	{
+		warn_not_held(lock, mode);
+		return false;
+	}
+	if (!LockRelease(&lock->tag, mode, true))
+		return false;			/* held until the end of the transaction only */
+
+	if (held)
+	{
+		int		   *count = held_session_count(held, mode);
+
+		if (*count > 0)
+			(*count)--;
+		held_forget_if_free(held);
+	}
+	return true;
+}
+
+/* Release all session-level holds in a mode; how many there were. */
+static int
+release_counted(HeldLock *held, LOCKMODE mode)
+{
+	int		   *count = held_session_count(held, mode);
+	int			released = 0;
+
+	for (; *count > 0; (*count)--)
+	{
+		if (lock_held_by_me(&held->tag, mode) && LockRelease(&held->tag, mode, true))
+			released++;
+	}
+	return released;
+}
+
+/*
+ * Release every session-level lock that was taken through the extension, and
+ * no other.  Returns how many names that were.
+ */
+int
+release_all_locks(void)
+{
+	HASH_SEQ_STATUS scan;
+	HeldLock   *held;
+	int			names = 0;
+
+	if (!held_scan_start(&scan))
+		return 0;
+	while ((held = hash_seq_search(&scan)) != NULL)
+	{
+		int			released = release_counted(held, ExclusiveLock) +
+			release_counted(held, ShareLock);
+
+		if (released > 0)
+			names++;
+		held_forget_if_free(held);
+	}
+	return names;
+}

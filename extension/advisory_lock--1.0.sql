@@ -1,0 +1,165 @@
+/* advisory_lock--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION advisory_lock" to load this file. \quit
+
+GRANT USAGE ON SCHEMA advisory_lock TO PUBLIC;
+
+-- Fencing tokens: the last one given is the position of the sequence.  Only
+-- the library moves it, see token.c.
+CREATE SEQUENCE token_sequence AS bigint MINVALUE 1 NO CYCLE CACHE 1;
+COMMENT ON SEQUENCE token_sequence IS 'the last fencing token; moved by advisory_lock itself';
+
+-- The newest fencing token seen for each name, see fence().
+CREATE TABLE fences
+(
+	name text PRIMARY KEY,
+	token bigint NOT NULL,
+	fenced_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE fences IS 'the newest fencing token that advisory_lock.fence() saw, by name';
+
+-- What was fenced off stays so in a restored database.
+SELECT pg_catalog.pg_extension_config_dump('token_sequence', '');
+SELECT pg_catalog.pg_extension_config_dump('fences', '');
+
+CREATE FUNCTION key(name text, OUT key1 integer, OUT key2 integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'advisory_lock_key'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION key(name text, OUT key1 integer, OUT key2 integer) IS 'the two keys of a name, as pg_advisory_lock(int4, int4) takes them';
+
+CREATE FUNCTION lock(name text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_lock'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lock(name text) IS 'acquire a session-level lock, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION lock_shared(name text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_shared'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lock_shared(name text) IS 'acquire a session-level lock in shared mode, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION try_lock(name text, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION try_lock(name text, timeout interval) IS 'acquire a session-level lock, waiting for the timeout at most';
+
+CREATE FUNCTION try_lock_shared(name text, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_shared'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION try_lock_shared(name text, timeout interval) IS 'acquire a session-level lock in shared mode, waiting for the timeout at most';
+
+CREATE FUNCTION unlock(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION unlock(name text) IS 'release a session-level lock once; false if it was not held';
+
+CREATE FUNCTION unlock_shared(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_shared'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION unlock_shared(name text) IS 'release a session-level lock in shared mode once; false if it was not held';
+
+CREATE FUNCTION unlock_all()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_all'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION unlock_all() IS 'release every named session-level lock of this session; how many names';
+
+CREATE FUNCTION xact_lock(name text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION xact_lock(name text) IS 'acquire a lock until the transaction ends, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION xact_lock_shared(name text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock_shared'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION xact_lock_shared(name text) IS 'acquire a lock in shared mode until the transaction ends, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION try_xact_lock(name text, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION try_xact_lock(name text, timeout interval) IS 'acquire a lock until the transaction ends, waiting for the timeout at most';
+
+CREATE FUNCTION try_xact_lock_shared(name text, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock_shared'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION try_xact_lock_shared(name text, timeout interval) IS 'acquire a lock in shared mode until the transaction ends, waiting for the timeout at most';
+
+CREATE FUNCTION lock_many(names text[])
+RETURNS bigint[]
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_many'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lock_many(names text[]) IS 'acquire several session-level locks, all or none, in key order; the fencing tokens';
+
+CREATE FUNCTION try_lock_many(names text[], timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_many'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION try_lock_many(names text[], timeout interval) IS 'acquire several session-level locks, all or none, waiting for the timeout at most';
+
+CREATE FUNCTION unlock_many(names text[])
+RETURNS integer
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_many'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION unlock_many(names text[]) IS 'release several session-level locks once each; how many were released';
+
+CREATE FUNCTION acquire_permit(name text, permits integer, timeout interval DEFAULT NULL)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_permit'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION acquire_permit(name text, permits integer, timeout interval) IS 'acquire one of so many permits, session-level; its number, or NULL when the time ran out';
+
+CREATE FUNCTION release_permit(name text, permit integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_release_permit'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION release_permit(name text, permit integer) IS 'release a permit; false if it was not held';
+
+CREATE FUNCTION token(name text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_token'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION token(name text) IS 'the fencing token of the lock this session holds, NULL if it does not';
+
+CREATE FUNCTION is_locked(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_is_locked'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION is_locked(name text) IS 'does any session hold the lock, in any mode';
+
+CREATE FUNCTION fence(name text, token bigint)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_fence'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION fence(name text, token bigint) IS 'fail unless the token is the newest seen for the name; lock out others until the transaction ends';
+
+CREATE FUNCTION terminate_holders(name text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
+
+-- Procedures end the transaction before they wait, and so hold no snapshot.
+
+CREATE PROCEDURE acquire(name text, timeout interval DEFAULT NULL,
+						 shared boolean DEFAULT false, permits integer DEFAULT NULL,
+						 INOUT token bigint DEFAULT NULL, INOUT permit integer DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire'
+LANGUAGE C;
+COMMENT ON PROCEDURE acquire(text, interval, boolean, integer, INOUT bigint, INOUT integer) IS 'acquire a session-level lock or a permit, waiting without a snapshot; the token is NULL when the time ran out';
+
+CREATE PROCEDURE acquire_many(names text[], timeout interval DEFAULT NULL,
+							  INOUT tokens bigint[] DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_many'
+LANGUAGE C;
+COMMENT ON PROCEDURE acquire_many(text[], interval, INOUT bigint[]) IS 'acquire several session-level locks, all or none, waiting without a snapshot; the tokens are NULL when the time ran out';

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * held.h
+ *	  What this session holds, by name.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HELD_H
+#define HELD_H
+
+#include "utils/hsearch.h"
+
+#include "wait.h"
+
+/*
+ * A lock that this session took through the extension, and may have lost
+ * since: see held_now().
+ */
+typedef struct HeldLock
+{
+	LockKey		key;			/* hash key, must be first */
+	char	   *name;
+	LOCKTAG		tag;
+	int64		token;			/* 0: none, taken on a standby */
+
+	/* How often it is to be unlocked, as far as we know */
+	int			session_exclusive;
+	int			session_shared;
+} HeldLock;
+
+extern void warn_of_collision(const char *held, const char *wanted);
+extern void held_sweep(void);
+extern HeldLock *held_enter(const NamedLock *lock);
+extern HeldLock *held_find(const NamedLock *lock);
+extern bool held_now(const HeldLock *held);
+extern int *held_session_count(HeldLock *held, LOCKMODE mode);
+extern void held_forget_if_free(HeldLock *held);
+extern bool held_scan_start(HASH_SEQ_STATUS *scan);
+
+#endif							/* HELD_H */

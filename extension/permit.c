@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * permit.c
+ *	  Counting semaphores.
+ *
+ * Permit i of a pool "p" is the named lock "p#i", so a permit comes back by
+ * itself when its holder dies.  Who has to wait stands in the lock queue of
+ * "p#queue", and only the one at its head looks for a free permit: first come,
+ * first served, with one poller per pool at the most.  Who finds nobody
+ * waiting takes a permit without queueing; it makes sure with a shared lock on
+ * the queue, which keeps no other such caller off.
+ *
+ * Each caller looks at the permits from 1 up to its own limit.  Callers with
+ * different limits may therefore share a pool: a caller with limit n gets in
+ * only while one of the permits 1..n is free, whatever others hold above n.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#include "acquire.h"
+#include "compat.h"
+#include "permit.h"
+
+/* How long the head of the queue sleeps between two looks, in ms */
+#define MIN_PAUSE_MS 1
+#define MAX_PAUSE_MS 50
+
+PG_FUNCTION_INFO_V1(advisory_lock_acquire_permit);
+PG_FUNCTION_INFO_V1(advisory_lock_release_permit);
+
+static NamedLock
+permit_lock(const NamedLock *pool, int permit)
+{
+	NamedLock	lock;
+
+	named_lock_init(&lock, psprintf("%s#%d", pool->name, permit));
+	return lock;
+}
+
+static NamedLock
+queue_lock(const NamedLock *pool)
+{
+	NamedLock	lock;
+
+	named_lock_init(&lock, psprintf("%s#queue", pool->name));
+	return lock;
+}
+
+/*
+ * Take the lowest permit that is free, and return its number, or 0.  Permits
+ * that this session holds are not free: it can hold several, each once.
+ */
+static int
+take_free_permit(const NamedLock *pool, int permits, int64 *token)
+{
+	for (int64 i = 1; i <= permits; i++)
+	{
+		NamedLock	lock = permit_lock(pool, i);
+
+		if (!lock_held_by_me(&lock.tag, ExclusiveLock) &&
+			acquire_lock(&lock, SESSION_EXCLUSIVE, &NOW, token))
+			return i;
+		pfree(unconstify(char *, lock.name));
+	}
+	return 0;
+}
+
+/* Sleep for a while, or until the deadline or an interrupt. */
+static void
+pause_for(int pause_ms, const Deadline *deadline)
+{
+	int			left = deadline_remaining_ms(deadline);
+	int			ms = left == NO_TIME_LIMIT ? pause_ms : Min(pause_ms, left);
+
+	InvalidateCatalogSnapshotConditionally();
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* As the head of the queue: look for a free permit until the deadline. */
+static int
+poll_for_permit(const NamedLock *pool, int permits, const Deadline *deadline, int64 *token)
+{
+	int			pause_ms = MIN_PAUSE_MS;
+	int			permit;
+
+	while ((permit = take_free_permit(pool, permits, token)) == 0 &&
+		   deadline_remaining_ms(deadline) != 0)
+	{
+		pause_for(pause_ms, deadline);
+		pause_ms = Min(2 * pause_ms, MAX_PAUSE_MS);
+	}
+	return permit;
+}
+
+/*
+ * Hold the queue's lock in a mode while taking a permit, and return its number
+ * or 0.  That lock is a transaction-level one, so that no error can leave it
+ * behind.
+ */
+static int
+take_permit_holding_queue(const NamedLock *pool, int permits, LockForm queue_form,
+						  const Deadline *queue_deadline, const Deadline *deadline,
+						  int64 *token)
+{
+	NamedLock	queue = queue_lock(pool);
+	int			permit;
+
+	if (wait_for_lock(&queue, queue_form, queue_deadline) == LOCKACQUIRE_NOT_AVAIL)
+		return 0;
+	permit = poll_for_permit(pool, permits, deadline, token);
+	LockRelease(&queue.tag, queue_form.mode, queue_form.session);
+	return permit;
+}
+
+/*
+ * Acquire one of the permits 1..permits, session-level, and return its number;
+ * 0 when the deadline passed.  *token becomes the permit's fencing token.
+ */
+int
+acquire_permit(const NamedLock *pool, int permits, const Deadline *deadline, int64 *token)
+{
+	int			permit;
+
+	check_locking_allowed(pool);
+	permit = take_permit_holding_queue(pool, permits, XACT_SHARED, &NOW, &NOW, token);
+	if (permit == 0 && deadline_remaining_ms(deadline) != 0)
+		permit = take_permit_holding_queue(pool, permits, XACT_EXCLUSIVE,
+										   deadline, deadline, token);
+	return permit;
+}
+
+/* The argument that says how many permits there are. */
+int
+permits_arg(FunctionCallInfo fcinfo, int argno, const char *name)
+{
+	int			permits = PG_ARGISNULL(argno) ? 0 : PG_GETARG_INT32(argno);
+
+	if (permits < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 PG_ARGISNULL(argno) ?
+				 errmsg("number of permits of \"%s\" must not be null", name) :
+				 errmsg("number of permits of \"%s\" must be at least 1, not %d",
+						name, permits)));
+	return permits;
+}
+
+/* acquire_permit(name text, permits integer, timeout interval) returns integer */
+Datum
+advisory_lock_acquire_permit(PG_FUNCTION_ARGS)
+{
+	NamedLock	pool = named_lock_arg(fcinfo, 0);
+	int			permits = permits_arg(fcinfo, 1, pool.name);
+	Deadline	deadline = deadline_arg_or_never(fcinfo, 2, pool.name);
+	int64		token;
+	int			permit = acquire_permit(&pool, permits, &deadline, &token);
+
+	if (permit == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(permit);
+}
+
+/* release_permit(name text, permit integer) returns boolean */
+Datum
+advisory_lock_release_permit(PG_FUNCTION_ARGS)
+{
+	NamedLock	pool = named_lock_arg(fcinfo, 0);
+	NamedLock	lock;
+
+	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("permit of \"%s\" must be the number of a permit", pool.name),
+				 errhint("Pass what advisory_lock.acquire_permit() returned.")));
+	lock = permit_lock(&pool, PG_GETARG_INT32(1));
+	PG_RETURN_BOOL(release_lock(&lock, ExclusiveLock));
+}
