@@ -18,7 +18,7 @@ postgres_major() {
 	if [ -e "${dirs[0]}" ]; then
 		printf '%s\n' "${dirs[@]}" | cut -d/ -f5 | sort -n | tail -n 1
 	else
-		apt-cache depends postgresql 2>/dev/null |
+		{ apt-cache depends postgresql 2>/dev/null || :; } |
 			sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p'
 	fi
 }
@@ -33,9 +33,10 @@ need_for_build() {
 
 	major=$(postgres_major)
 	if [ -z "$major" ]; then	# no package lists yet
-		apt_as_root update-lists
+		apt_as_root update-lists || :
 		major=$(postgres_major)
 	fi
+	major=${major:-15}
 	pgdir=/usr/lib/postgresql/$major
 	need required "postgresql-$major" test -x "$pgdir/bin/postgres"
 	need required "postgresql-server-dev-$major" \
