@@ -1,0 +1,184 @@
+/*-------------------------------------------------------------------------
+ *
+ * withlock_holders.c
+ *	  Asking the server who holds a lock, and putting it in words.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock_holders.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "withlock_loop.h"
+#include "withlock_message.h"
+#include "withlock_queries.h"
+
+/* Columns of the query, see withlock_queries.c. */
+enum
+{
+	COLUMN_HELD,
+	COLUMN_PID,
+	COLUMN_USER,
+	COLUMN_APPLICATION,
+	COLUMN_CLIENT,
+	COLUMN_MS
+};
+
+/* More holders than this are counted, not shown. */
+#define SHOWN_HOLDERS 3
+
+void
+describe_duration(int64_t ms, char *buffer, size_t size)
+{
+	int64_t		s = ms / 1000;
+
+	if (s < 60)
+		snprintf(buffer, size, "%d s", (int) s);
+	else if (s < 3600)
+		snprintf(buffer, size, "%d min %d s", (int) (s / 60), (int) (s % 60));
+	else
+		snprintf(buffer, size, "%lld h %d min", (long long) (s / 3600),
+				 (int) (s % 3600 / 60));
+}
+
+bool
+holders_ask(const Options *options, advlock *session)
+{
+	PGconn	   *conn = advlock_connection(session);
+	char		permits[16];
+	char	   *names = query_name_array(options->names, options->name_count);
+	const char *values[2] = {names, permits};
+	bool		sent;
+
+	snprintf(permits, sizeof(permits), "%d", options->permits);
+	sent = names && PQsendQueryParams(conn, query_holders(advlock_has_extension(session)),
+									  2, NULL, values, NULL, NULL, 0) == 1;
+	free(names);
+	return sent;
+}
+
+static bool
+is_held(const PGresult *result, int row)
+{
+	return *PQgetvalue(result, row, COLUMN_HELD) == 't';
+}
+
+static void
+put_holder(FILE *stream, const PGresult *result, int row)
+{
+	char		duration[32];
+
+	if (PQgetisnull(result, row, COLUMN_PID))
+		fputs("a prepared transaction", stream);
+	else
+		fprintf(stream, "pid %s", PQgetvalue(result, row, COLUMN_PID));
+	fprintf(stream, " (%s, %s, %s)", PQgetvalue(result, row, COLUMN_USER),
+			PQgetvalue(result, row, COLUMN_APPLICATION),
+			PQgetvalue(result, row, COLUMN_CLIENT));
+	if (!PQgetisnull(result, row, COLUMN_MS))
+	{
+		describe_duration(atoll(PQgetvalue(result, row, COLUMN_MS)), duration,
+						  sizeof(duration));
+		fprintf(stream, " for %s", duration);
+	}
+}
+
+/* The first few holders; returns how many there are. */
+static int
+put_holders(FILE *stream, const PGresult *result)
+{
+	int			count = 0;
+	int			row;
+
+	for (row = 0; row < PQntuples(result) && is_held(result, row); row++)
+	{
+		if (count < SHOWN_HOLDERS)
+		{
+			fputs(count == 0 ? "held by " : " and ", stream);
+			put_holder(stream, result, row);
+		}
+		count++;
+	}
+	if (count > SHOWN_HOLDERS)
+		fprintf(stream, " and %d more", count - SHOWN_HOLDERS);
+	return count;
+}
+
+/* How many wait before the backend; all that wait if it is not among them. */
+static int
+count_ahead(const PGresult *result, int held, int waiter_pid)
+{
+	int			row;
+
+	for (row = held; row < PQntuples(result); row++)
+	{
+		if (atoi(PQgetvalue(result, row, COLUMN_PID)) == waiter_pid)
+			break;
+	}
+	return row - held;
+}
+
+char *
+holders_describe(const PGresult *result, int waiter_pid)
+{
+	char	   *text = NULL;
+	size_t		size;
+	FILE	   *stream;
+	int			held;
+	int			ahead;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return NULL;
+	stream = open_memstream(&text, &size);
+	if (stream == NULL)
+		return NULL;
+	held = put_holders(stream, result);
+	ahead = count_ahead(result, held, waiter_pid);
+	if (held == 0)
+		fputs("held by nobody now", stream);
+	if (ahead > 0)
+		fprintf(stream, "; %d %s", ahead, waiter_pid ? "ahead" : "waiting");
+	if (fclose(stream) != 0)
+		return NULL;
+	return text;
+}
+
+/* The answer to holders_ask(), or NULL if it does not come in time. */
+static PGresult *
+await_answer(PGconn *conn, int within_ms)
+{
+	int64_t		until = now_ms() + within_ms;
+
+	while (PQisBusy(conn))
+	{
+		struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+		int64_t		left = until - now_ms();
+
+		if (left < 0 || poll(&fd, 1, (int) left) < 0 || !PQconsumeInput(conn))
+			return NULL;
+	}
+	return PQgetResult(conn);
+}
+
+void
+holders_farewell(const Options *options, advlock *session, int within_ms)
+{
+	const char *name = options->names[0];
+	PGresult   *result = NULL;
+	char	   *holders = NULL;
+
+	if (holders_ask(options, session))
+		result = await_answer(advlock_connection(session), within_ms);
+	holders = holders_describe(result, 0);
+	say("lock \"%s\": not obtained%s%s", name, holders ? ": " : "",
+		holders ? holders : "");
+	if (holders)
+		say("to end the holder: withlock --kill \"%s\"", name);
+	free(holders);
+	PQclear(result);
+}

@@ -1,0 +1,196 @@
+/*-------------------------------------------------------------------------
+ *
+ * withlock_report.c
+ *	  Looking and acting by name: --list, --status, --kill.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock_report.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "withlock_holders.h"
+#include "withlock_message.h"
+#include "withlock_queries.h"
+#include "withlock_session.h"
+#include "withlock_table.h"
+
+#define WATCH_EVERY_MS 1000
+
+/* The name asked about, for messages. */
+static const char *
+subject(const Options *options)
+{
+	return options->name_count > 0 ? options->names[0] : "all locks";
+}
+
+static advlock_result
+connect_and_wait(const Options *options, advlock *session)
+{
+	advlock_result result = session ? advlock_status(session) : ADVLOCK_NOMEM;
+
+	(void) options;
+	while (result == ADVLOCK_WAITING)
+	{
+		struct pollfd fd = {.fd = advlock_socket(session),
+		.events = (short) advlock_events(session)};
+
+		poll(&fd, 1, advlock_wait_ms(session));
+		result = advlock_poll(session);
+	}
+	return result;
+}
+
+/* Run a query whose only parameter is the name; NULL after saying why not. */
+static PGresult *
+ask_by_name(const Options *options, advlock *session, const char *query)
+{
+	const char *values[1] = {options->name_count > 0 ? options->names[0] : NULL};
+	PGresult   *result = PQexecParams(advlock_connection(session), query, 1, NULL,
+									  values, NULL, NULL, 0);
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	say_error("%s: %s", subject(options), PQerrorMessage(advlock_connection(session)));
+	PQclear(result);
+	return NULL;
+}
+
+static int
+report_list_once(const Options *options, advlock *session)
+{
+	bool		extension = advlock_has_extension(session);
+	PGresult   *result = ask_by_name(options, session, options->json ?
+									 query_list_json(extension) : query_list(extension));
+
+	if (result == NULL)
+		return STATUS_UNAVAILABLE;
+	if (options->json)
+		puts(PQgetvalue(result, 0, 0));
+	else
+		table_print(result);
+	PQclear(result);
+	return 0;
+}
+
+/* Show the list again and again, in place at a terminal. */
+static int
+report_watch(const Options *options, advlock *session)
+{
+	bool		in_place = isatty(STDOUT_FILENO) && !options->json;
+	int			status = 0;
+
+	while (status == 0 && !ferror(stdout))
+	{
+		if (in_place)
+			fputs("\033[H\033[J", stdout);
+		status = report_list_once(options, session);
+		fflush(stdout);
+		poll(NULL, 0, WATCH_EVERY_MS);
+	}
+	return status;
+}
+
+/* How many hold it: the first rows, see query_holders(). */
+static int
+count_holders(const PGresult *result)
+{
+	int			row = 0;
+
+	while (row < PQntuples(result) && *PQgetvalue(result, row, 0) == 't')
+		row++;
+	return row;
+}
+
+static int
+report_status(const Options *options, advlock *session)
+{
+	PGconn	   *conn = advlock_connection(session);
+	PGresult   *result = holders_ask(options, session) ? PQgetResult(conn) : NULL;
+	int			capacity = options->permits > 0 ? options->permits : 1;
+	char	   *words = holders_describe(result, 0);
+	bool		busy;
+
+	if (words == NULL)
+	{
+		say_error("%s: %s", subject(options), PQerrorMessage(conn));
+		PQclear(result);
+		return STATUS_UNAVAILABLE;
+	}
+	busy = count_holders(result) >= capacity;
+	PQclear(result);
+	PQclear(PQgetResult(conn));
+	if (options->json)
+		(void) report_list_once(options, session);
+	else
+	{
+		put_visible(stdout, options->names[0]);
+		fputs(busy ? ": " : ": free; ", stdout);
+		put_visible(stdout, words);
+		putchar('\n');
+	}
+	free(words);
+	return busy ? options->conflict_status : 0;
+}
+
+static int
+report_kill(const Options *options, advlock *session)
+{
+	PGresult   *result = ask_by_name(options, session,
+									 query_kill(advlock_has_extension(session)));
+	const char *count;
+
+	if (result == NULL)
+		return STATUS_UNAVAILABLE;
+	count = PQgetvalue(result, 0, 0);
+	if (options->json)
+		printf("{\"terminated\": %s}\n", count);
+	else if (strcmp(count, "0") == 0)
+		say("lock \"%s\": nobody holds it", subject(options));
+	else
+		say("lock \"%s\": ended %s session(s)", subject(options), count);
+	PQclear(result);
+	return 0;
+}
+
+static int
+report_action(const Options *options, advlock *session)
+{
+	switch (options->action)
+	{
+		case ACTION_STATUS:
+			return report_status(options, session);
+		case ACTION_KILL:
+			return report_kill(options, session);
+		default:
+			return options->watch ? report_watch(options, session) :
+				report_list_once(options, session);
+	}
+}
+
+int
+report(const Options *options, const char *conninfo)
+{
+	advlock    *session = session_start_observer(options, conninfo, options->timeout_ms > 0 ?
+												 options->timeout_ms : -1);
+	advlock_result result = connect_and_wait(options, session);
+	int			status;
+
+	if (result == ADVLOCK_OK)
+		status = report_action(options, session);
+	else
+	{
+		say_error("%s: %s", subject(options),
+				  session ? advlock_error(session) : advlock_result_text(result));
+		status = session_failure_status(options, result);
+	}
+	advlock_close(session);
+	return status;
+}
