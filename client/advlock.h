@@ -156,6 +156,12 @@ extern advlock *advlock_start_open(const advlock_open_options *o);
 extern advlock *advlock_attach(PGconn *conn);
 
 /*
+ * The same without blocking; go on with advlock_poll().  o may be NULL; its
+ * conninfo and application_name are not used.
+ */
+extern advlock *advlock_start_attach(PGconn *conn, const advlock_open_options *o);
+
+/*
  * Release all locks of the handle and free it.  An own connection is closed;
  * an attached one stays open.  NULL is fine.  Does not block for longer than
  * one second: a server that does not answer frees the locks when it notices.
