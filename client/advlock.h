@@ -44,14 +44,17 @@ extern "C"
 typedef struct advlock advlock;
 
 /*
- * What every operation returns.  After ADVLOCK_LOST and ADVLOCK_CONNECTION
- * the session is gone and nothing is held; after every other failure the
- * handle can be used on, and it holds what it held before the call.
+ * What every operation returns.  When an operation fails, ask
+ * advlock_status(): as long as that says ADVLOCK_OK the handle can be used
+ * on, and it holds what it held before the call (after ADVLOCK_LOST: all but
+ * the lock that advlock_error() names).  Once it says something else the
+ * session is gone, and every lock with it; all that is left to do with the
+ * handle is to read the reason and close it.
  */
 typedef enum advlock_result
 {
 	ADVLOCK_OK = 0,				/* done; after a lock call: it is held */
-	ADVLOCK_BUSY = 1,			/* somebody else has it, and the time ran out */
+	ADVLOCK_BUSY = 1,			/* not had: the time ran out */
 	ADVLOCK_LOST = 2,			/* the session or the lock was held and is gone */
 	ADVLOCK_NOT_HELD = 3,		/* this handle does not hold the lock */
 	ADVLOCK_DEADLOCK = 4,		/* the server broke a deadlock (40P01) */
@@ -81,7 +84,10 @@ typedef struct advlock_open_options
 	/* Shown in pg_stat_activity; NULL: "advlock". */
 	const char *application_name;
 
-	/* Time to get the session ready; -1: as libpq does (no limit). */
+	/*
+	 * Time to get the session ready; -1: libpq's connect_timeout, or no limit
+	 * if that is not set.
+	 */
 	int			timeout_ms;
 
 	/*
@@ -95,8 +101,9 @@ typedef struct advlock_open_options
 
 	/*
 	 * Hold transaction-level locks inside one open transaction, for poolers
-	 * in transaction mode.  unlock then ends the transaction, and with it
-	 * every lock of the handle.
+	 * in transaction mode.  The first lock begins it; advlock_unlock() commits
+	 * it, which releases every lock of the handle.  Permits and several locks
+	 * at once are not to be had in this mode, nor is lock_delay_ms.
 	 */
 	int			transaction;
 
@@ -117,8 +124,8 @@ typedef struct advlock_options
 
 	/*
 	 * Keep others off the name for so long when this session ends without
-	 * unlocking; -1: leave the session's setting.  Without effect where the
-	 * server has no registry.
+	 * unlocking; -1: leave the session's setting.  It stays in force for the
+	 * session.  Without effect where the server has no registry.
 	 */
 	int			lock_delay_ms;
 
@@ -148,10 +155,13 @@ extern advlock *advlock_open_with(const advlock_open_options *o);
 extern advlock *advlock_start_open(const advlock_open_options *o);
 
 /*
- * Use a connection of the caller's.  It must be idle and outside a
- * transaction, stays the caller's, and must outlive the handle; the caller
- * runs nothing on it while an operation of the handle is under way.
- * Session settings are left as they are.
+ * Use a connection of the caller's; asks the server what it is, blocking.
+ * The connection must be idle and outside a transaction, stays the caller's,
+ * and must outlive the handle; the caller runs nothing on it while an
+ * operation of the handle is under way.  Session settings are left as they
+ * are, so a statement_timeout ends a wait with ADVLOCK_CANCELED and a
+ * lock_timeout with ADVLOCK_BUSY.  Names outside ASCII need client_encoding
+ * UTF8.  Returns a handle even on failure; NULL only without memory.
  */
 extern advlock *advlock_attach(PGconn *conn);
 
@@ -163,20 +173,29 @@ extern advlock *advlock_start_attach(PGconn *conn, const advlock_open_options *o
 
 /*
  * Release all locks of the handle and free it.  An own connection is closed;
- * an attached one stays open.  NULL is fine.  Does not block for longer than
- * one second: a server that does not answer frees the locks when it notices.
+ * an attached one stays open.  NULL is fine.  Waits for the server for one
+ * second at most: one that does not answer frees the locks when it notices.
+ * An operation under way is ended by closing an own connection, unless locks
+ * are held; then, and on an attached connection, it is canceled first with
+ * PQcancel(), which needs a connection of its own.
  */
 extern void advlock_close(advlock *h);
 
 /*
  * ADVLOCK_OK: ready.  ADVLOCK_WAITING: an operation is under way.  Else why
- * the handle cannot be used (ADVLOCK_CONNECTION, ADVLOCK_LOST,
- * ADVLOCK_POOLER, ADVLOCK_STANDBY, ADVLOCK_SERVER).  Costs nothing: it does
- * not ask the server.
+ * the handle cannot be used: ADVLOCK_CONNECTION, ADVLOCK_LOST,
+ * ADVLOCK_POOLER, ADVLOCK_STANDBY, ADVLOCK_SERVER (its advisory locks are
+ * not reliable, or it cannot be asked), ADVLOCK_INVALID (an attached
+ * connection was not idle, or h is NULL), ADVLOCK_NOMEM.  Costs nothing: it
+ * does not ask the server.
  */
 extern advlock_result advlock_status(const advlock *h);
 
-/* The last error, one or more lines without a final newline; "" if none. */
+/*
+ * The last error, without a final newline; "" if none.  The first line says
+ * what is wrong; lines that begin with "DETAIL:" and "HINT:" may follow.
+ * Never contains a password.
+ */
 extern const char *advlock_error(const advlock *h);
 
 /* The SQLSTATE of the last error, five characters; "" if it had none. */
@@ -190,7 +209,8 @@ extern int	advlock_has_extension(const advlock *h);
 
 /*
  * The libpq connection, for queries of the caller's own in the same session;
- * never while an operation is under way, and never to be finished.
+ * never while an operation is under way, and never to be finished.  NULL once
+ * the session is gone.
  */
 extern PGconn *advlock_connection(const advlock *h);
 
@@ -206,11 +226,16 @@ extern const char *advlock_result_text(advlock_result r);
 extern void advlock_options_init(advlock_options *o);
 
 /*
- * Take the lock (or a permit), waiting in the server's own queue and, on a
- * session of ours, without holding a snapshot.  o may be NULL for the
- * defaults.  Locks count: locked twice, unlock twice.
+ * Take the lock (or a permit), waiting in the server's own queue and without
+ * holding a snapshot, so that a job under the lock may run CREATE INDEX
+ * CONCURRENTLY.  For the same reason the session must be outside a
+ * transaction (ADVLOCK_INVALID).  o may be NULL for the defaults.  Locks
+ * count: locked twice, unlock twice.  Permits do not: each is another one.
+ *
  * Returns ADVLOCK_OK, BUSY (the time ran out), DEADLOCK, CANCELED, INVALID,
- * LOST (the session ended), STANDBY, SERVER or NOMEM.
+ * LOST (the session ended), STANDBY, SERVER or NOMEM.  A server that is
+ * silent for one second beyond the timeout is given up: ADVLOCK_BUSY if
+ * nothing was held, ADVLOCK_LOST otherwise.
  */
 extern advlock_result advlock_lock(advlock *h, const char *name,
 								   const advlock_options *o);
@@ -219,22 +244,25 @@ extern advlock_result advlock_lock(advlock *h, const char *name,
 extern advlock_result advlock_try_lock(advlock *h, const char *name);
 
 /*
- * Take all of the locks or none, in key order, with one deadline; permits
- * and shared mode are not offered here (ADVLOCK_INVALID).
+ * Take all of the locks or none, in key order, with one deadline; a name
+ * given twice is taken once.  Permits and shared mode are not offered here
+ * (ADVLOCK_INVALID).  The names are copied.  Results as above.
  */
 extern advlock_result advlock_lock_many(advlock *h, const char *const *names,
 										size_t count, const advlock_options *o);
 
 /*
- * Give the lock (or the permit) back once.  ADVLOCK_NOT_HELD if this handle
- * did not hold it: then it had been lost or released before.
+ * Give the lock (or the permit, the latest taken) back once.
+ * ADVLOCK_NOT_HELD if this handle did not hold it: then it had been lost or
+ * released before.
  */
 extern advlock_result advlock_unlock(advlock *h, const char *name);
 
 /*
  * Run fn while holding the lock, then unlock.  *result (may be NULL) gets
  * what fn returned.  fn is not run unless ADVLOCK_OK is the result of
- * taking the lock.  ADVLOCK_LOST if the lock was gone when fn returned.
+ * taking the lock.  ADVLOCK_LOST if the lock was gone when fn returned; its
+ * work was not protected to the end then.
  */
 extern advlock_result advlock_with_lock(advlock *h, const char *name,
 										const advlock_options *o,
@@ -244,10 +272,16 @@ extern advlock_result advlock_with_lock(advlock *h, const char *name,
 /*
  * Ask the server, in one round trip, whether every lock of the handle is
  * still held: ADVLOCK_OK, or ADVLOCK_LOST with the name in advlock_error().
+ * A lock that was lost and taken again has another token and counts as lost.
+ * A server that does not answer within ten seconds counts as lost too.
  */
 extern advlock_result advlock_check(advlock *h);
 
-/* The fencing token of a lock this handle holds; 0 if not held or none. */
+/*
+ * The fencing token of a lock this handle holds, for advisory_lock.fence() or
+ * a check at the resource; 0 if not held, or if the lock has none (without
+ * the extension, and on a standby).  Does not ask the server.
+ */
 extern int64_t advlock_token(const advlock *h, const char *name);
 
 /* Which permit of the name this handle holds, the latest taken; 0 if none. */

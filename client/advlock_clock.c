@@ -29,6 +29,15 @@ advl_deadline(int timeout_ms)
 	return timeout_ms < 0 ? -1 : advl_now() + timeout_ms;
 }
 
+/* A later timeout, saturating; one for ever (-1) stays so. */
+int
+advl_longer(int timeout_ms, int more_ms)
+{
+	if (timeout_ms < 0)
+		return -1;
+	return timeout_ms > INT_MAX - more_ms ? INT_MAX : timeout_ms + more_ms;
+}
+
 /* Milliseconds until a deadline, 0 if it has passed, -1 if there is none. */
 int
 advl_remaining(int64_t deadline)

@@ -92,6 +92,18 @@ advl_no_memory(advlock *h)
 	return advl_fail(h, ADVLOCK_NOMEM, "%s", result_texts[ADVLOCK_NOMEM]);
 }
 
+/* The time for the lock ran out. */
+advlock_result
+advl_busy(advlock *h, const advl_lock *lock)
+{
+	if (h->op.options.permits > 0)
+		return advl_fail(h, ADVLOCK_BUSY,
+						 "all %d permits of \"%s\" are held by other sessions",
+						 h->op.options.permits, lock->name);
+	return advl_fail(h, ADVLOCK_BUSY, "lock \"%s\" is held by another session",
+					 lock->name);
+}
+
 /* The SQLSTATE of a failed result; "" if it has none. */
 const char *
 advl_state(const PGresult *res)
@@ -122,19 +134,6 @@ set_server_error(advlock *h, const PGresult *res)
 	if (h->error.len == 0)
 		advl_text_append(&h->error, PQresultErrorMessage(res));
 	advl_text_trim(&h->error);
-}
-
-/* Keep the server's words and tell what they mean to the caller. */
-advlock_result
-advl_server_error(advlock *h, const PGresult *res)
-{
-	set_server_error(h, res);
-	for (size_t i = 0; i < sizeof(server_results) / sizeof(server_results[0]); i++)
-	{
-		if (strcmp(h->sqlstate, server_results[i].sqlstate) == 0)
-			return server_results[i].result;
-	}
-	return ADVLOCK_SERVER;
 }
 
 /*
@@ -170,19 +169,10 @@ fatal_result(const advlock *h)
 	return NULL;
 }
 
-/*
- * The session is gone, and with it every lock.  Ends the operation under way
- * and keeps the best reason there is.
- */
-advlock_result
-advl_lose(advlock *h)
+/* The session is gone, and with it every lock and the operation under way. */
+static advlock_result
+end_session(advlock *h)
 {
-	const PGresult *last_words = fatal_result(h);
-
-	if (last_words != NULL)
-		set_server_error(h, last_words);
-	else if (h->status == ADVLOCK_OK)
-		advl_fail(h, ADVLOCK_LOST, "%s", PQerrorMessage(h->conn));
 	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
 	advl_end(h);
 	advl_locks_free(&h->held);
@@ -195,12 +185,42 @@ advl_lose(advlock *h)
 	return h->status;
 }
 
-/* The same for a session we give up ourselves. */
+/* The connection failed.  Keeps the best reason there is. */
+advlock_result
+advl_lose(advlock *h)
+{
+	const PGresult *last_words = fatal_result(h);
+
+	if (last_words != NULL)
+		set_server_error(h, last_words);
+	else if (h->status == ADVLOCK_OK)
+		(void) advl_fail(h, ADVLOCK_LOST, "%s", PQerrorMessage(h->conn));
+	return end_session(h);
+}
+
+/* We give the session up ourselves. */
 advlock_result
 advl_lose_because(advlock *h, const char *reason)
 {
-	advl_clear_results(h);
-	advl_fail(h, ADVLOCK_LOST, "%s", reason);
-	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
-	return advl_lose(h);
+	(void) advl_fail(h, ADVLOCK_LOST, "%s", reason);
+	return end_session(h);
+}
+
+/*
+ * Keep the server's words and tell what they mean to the caller.  An answer
+ * without SQLSTATE is libpq's own, such as being out of memory: what the
+ * server did is unknown then, and the session is given up.
+ */
+advlock_result
+advl_server_error(advlock *h, const PGresult *res)
+{
+	set_server_error(h, res);
+	if (h->sqlstate[0] == '\0')
+		return end_session(h);
+	for (size_t i = 0; i < sizeof(server_results) / sizeof(server_results[0]); i++)
+	{
+		if (strcmp(h->sqlstate, server_results[i].sqlstate) == 0)
+			return server_results[i].result;
+	}
+	return ADVLOCK_SERVER;
 }

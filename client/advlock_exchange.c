@@ -106,6 +106,19 @@ collect(advlock *h)
 }
 
 /*
+ * The server is silent.  Whatever it does later happens in a session we have
+ * given up.  To who waited for a first lock this is the end of the time given.
+ */
+static advlock_result
+unanswered(advlock *h)
+{
+	bool		waited = h->op.deadline >= 0 && h->held == NULL;
+	advlock_result r = advl_lose_because(h, "the server did not answer in time");
+
+	return waited ? ADVLOCK_BUSY : r;
+}
+
+/*
  * ADVLOCK_OK when all results are there, ADVLOCK_WAITING before, and what
  * advl_lose() says when the session is gone.
  */
@@ -124,9 +137,7 @@ advl_receive(advlock *h)
 	}
 	if (!readable || PQstatus(h->conn) == CONNECTION_BAD)
 		return advl_lose(h);
-	if (advl_remaining(h->op.answer_by) == 0)
-		return advl_lose_because(h, "the server did not answer in time");
-	return ADVLOCK_WAITING;
+	return advl_remaining(h->op.answer_by) == 0 ? unanswered(h) : ADVLOCK_WAITING;
 }
 
 static bool

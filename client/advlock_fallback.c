@@ -72,10 +72,13 @@ cleaned_up(advlock *h)
 advlock_result
 advl_give_up(advlock *h, advlock_result outcome)
 {
+	advlock_result r;
+
 	h->op.outcome = outcome;
 	if (h->op.taken == NULL)
 		return outcome;
-	return advl_send_release(h, h->op.taken, cleaned_up, ADVL_ANSWER_MS);
+	r = advl_send_release(h, h->op.taken, cleaned_up, ADVL_ANSWER_MS);
+	return r == ADVLOCK_NOMEM ? advl_lose_because(h, advlock_error(NULL)) : r;
 }
 
 static void
@@ -96,9 +99,7 @@ not_granted(advlock *h, bool timed_out, const PGresult *attempt)
 		return advl_give_up(h, advl_server_error(h, attempt));
 	if (advl_remaining(h->op.deadline) != 0)
 		return take_next(h);
-	return advl_give_up(h, advl_fail(h, ADVLOCK_BUSY,
-									 "lock \"%s\" is held by another session",
-									 h->op.wanted->name));
+	return advl_give_up(h, advl_busy(h, h->op.permit != NULL ? h->op.permit : h->op.wanted));
 }
 
 /*
@@ -109,17 +110,11 @@ not_granted(advlock *h, bool timed_out, const PGresult *attempt)
 static advlock_result
 granted_with_error(advlock *h, bool timed_out, const PGresult *attempt)
 {
-	advlock_result r;
+	const advl_lock *lock = h->op.wanted;
 
-	if (timed_out)
-	{
+	if (timed_out || advl_find_mode(h->held, lock->name, lock->shared) == NULL)
 		wanted_to_taken(h);
-		return take_next(h);
-	}
-	r = advl_server_error(h, attempt);
-	if (advl_find_mode(h->held, h->op.wanted->name, h->op.wanted->shared) == NULL)
-		wanted_to_taken(h);
-	return advl_give_up(h, r);
+	return timed_out ? take_next(h) : advl_give_up(h, advl_server_error(h, attempt));
 }
 
 /* The results of an attempt: the slice, the attempt itself, the look. */

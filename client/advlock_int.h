@@ -128,6 +128,7 @@ struct advlock
 /* === advlock_clock.c === */
 extern int64_t advl_now(void);
 extern int64_t advl_deadline(int timeout_ms);
+extern int	advl_longer(int timeout_ms, int more_ms);
 extern int	advl_remaining(int64_t deadline);
 
 /* === advlock_text.c === */
@@ -147,6 +148,7 @@ extern advlock_result advl_fail(advlock *h, advlock_result result,
 								const char *fmt,...)
 			__attribute__((format(printf, 3, 4)));
 extern advlock_result advl_no_memory(advlock *h);
+extern advlock_result advl_busy(advlock *h, const advl_lock *lock);
 extern advlock_result advl_server_error(advlock *h, const PGresult *res);
 extern advlock_result advl_lose(advlock *h);
 extern advlock_result advl_lose_because(advlock *h, const char *reason);

@@ -101,13 +101,6 @@ timeout_text(advl_number buf, int64_t deadline)
 	return buf;
 }
 
-static advlock_result
-time_ran_out(advlock *h)
-{
-	return advl_fail(h, ADVLOCK_BUSY, "lock \"%s\" is held by another session",
-					 h->op.wanted->name);
-}
-
 /* The row of acquire(): token and permit; a NULL token says too late. */
 static advlock_result
 acquired(advlock *h)
@@ -117,7 +110,7 @@ acquired(advlock *h)
 	if (!advl_rows(row))
 		return advl_server_error(h, row);
 	if (PQgetisnull(row, 0, 0))
-		return time_ran_out(h);
+		return advl_busy(h, h->op.wanted);
 	h->op.wanted->token = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
 	if (h->op.options.permits > 0)
 		h->op.wanted->permit = atoi(PQgetvalue(row, 0, 1));
@@ -144,15 +137,6 @@ acquired_many(advlock *h)
 	return advl_hold_all(h, &h->op.wanted);
 }
 
-/* Our own limit for an answer, later than the server's for the lock. */
-static int
-answer_ms(const advlock *h)
-{
-	int			left = advl_remaining(h->op.deadline);
-
-	return left < 0 ? -1 : left + ADVL_GRACE_MS;
-}
-
 static advlock_result
 start_extension(advlock *h, bool many)
 {
@@ -174,7 +158,8 @@ start_extension(advlock *h, bool many)
 		statements[n++] = (advl_statement) {acquire_sql, 4,
 			{h->op.wanted->name, timeout_text(timeout, h->op.deadline),
 				o->shared ? "true" : "false", o->permits > 0 ? permits : NULL}, true};
-	return advl_send(h, statements, n, many ? acquired_many : acquired, answer_ms(h));
+	return advl_send(h, statements, n, many ? acquired_many : acquired,
+					 advl_longer(advl_remaining(h->op.deadline), ADVL_GRACE_MS));
 }
 
 /* Check and keep the arguments. */

@@ -57,9 +57,7 @@ searched(advlock *h)
 		return advl_send_release(h, h->op.taken, left_queue, ADVL_ANSWER_MS);
 	}
 	if (advl_remaining(h->op.deadline) == 0)
-		return advl_give_up(h, advl_fail(h, ADVLOCK_BUSY,
-										 "all %d permits of \"%s\" are held by other sessions",
-										 h->op.options.permits, h->op.permit->name));
+		return advl_give_up(h, advl_busy(h, h->op.permit));
 	h->op.pause_ms = 2 * h->op.pause_ms > MAX_PAUSE_MS ? MAX_PAUSE_MS : 2 * h->op.pause_ms;
 	return advl_sleep(h, h->op.pause_ms, advl_take_permit);
 }

@@ -118,5 +118,5 @@ advl_start_session(advlock *h)
 		statements[n++] = (advl_statement) {.sql = allow_standby_sql,.sync = true};
 	statements[n++] = (advl_statement) {.sql = probe_sql};
 	return advl_send(h, statements, n, session_done,
-					 h->connect_deadline < 0 ? ADVL_ANSWER_MS : advl_remaining(h->connect_deadline));
+					 advl_remaining(h->connect_deadline));
 }

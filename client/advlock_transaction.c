@@ -109,8 +109,7 @@ attempted(advlock *h)
 			return undo(h, advl_server_error(h, h->op.results[i]));
 	}
 	if (!advl_is_true(h->op.results[2], 0))
-		return undo(h, advl_fail(h, ADVLOCK_BUSY, "lock \"%s\" is held by another session",
-								 h->op.wanted->name));
+		return undo(h, advl_busy(h, h->op.wanted));
 	if (!advl_is_true(look, 0))
 		return undo(h, advl_fail(h, ADVLOCK_SERVER,
 								 "the server granted lock \"%s\" but does not show it",
@@ -156,7 +155,7 @@ attempt(advlock *h)
 	};
 
 	snprintf(timeout, sizeof(timeout), "%dms", ms);
-	return advl_send(h, statements, 4, attempted, ms < 0 ? -1 : ms + ADVL_GRACE_MS);
+	return advl_send(h, statements, 4, attempted, advl_longer(ms, ADVL_GRACE_MS));
 }
 
 /* The caller may have ended the transaction, and the locks with it. */

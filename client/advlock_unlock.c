@@ -158,13 +158,14 @@ all_released(advlock *h)
 	return ADVLOCK_OK;
 }
 
-/* Leave an attached connection as it was: nothing under way on it. */
+/* Get the connection free for a last exchange, or for the caller. */
 static void
 stop_operation(advlock *h)
 {
 	PGcancel   *cancel = PQgetCancel(h->conn);
 	char		reason[256];
 
+	h->op.deadline = advl_now();
 	h->op.answer_by = advl_deadline(ADVL_CLOSE_MS);
 	if (cancel != NULL)
 		(void) PQcancel(cancel, reason, sizeof(reason));
@@ -181,7 +182,7 @@ advl_release_all(advlock *h)
 {
 	advlock_result r = ADVLOCK_OK;
 
-	if (advl_under_way(h) && !h->own_conn)
+	if (advl_under_way(h) && (h->held != NULL || !h->own_conn))
 		stop_operation(h);
 	if (h->held == NULL || advl_begin(h) != ADVLOCK_OK)
 		return;
