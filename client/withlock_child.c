@@ -11,7 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,14 +65,41 @@ await_exec(int fd)
 	return n == sizeof(error) ? error : 0;
 }
 
+/*
+ * execvp() says EACCES for a command that is nowhere in PATH if a directory
+ * of PATH cannot be searched.
+ */
+static bool
+is_in_path(const char *command)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(command, '/') || path == NULL)
+		return true;
+	while (*path)
+	{
+		int			length = (int) strcspn(path, ":");
+		char		file[PATH_MAX];
+
+		if (snprintf(file, sizeof(file), "%.*s/%s", length, length ? path : ".",
+					 command) < (int) sizeof(file) && access(file, F_OK) == 0)
+			return true;
+		path += length + (path[length] == ':');
+	}
+	return false;
+}
+
 /* Reap a child whose exec failed, so that it leaves no zombie. */
-static void
-discard(Child *child, int error)
+static int
+discard(Child *child, const char *command, int error)
 {
 	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	child->running = false;
+	if (error == EACCES && !is_in_path(command))
+		error = ENOENT;
 	child->status = error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
+	return error;
 }
 
 int
@@ -98,9 +129,7 @@ child_start(Child *child, char *const *argv, int terminal_fd)
 	child->running = true;
 	error = await_exec(pipe_fds[0]);
 	close(pipe_fds[0]);
-	if (error)
-		discard(child, error);
-	return error;
+	return error ? discard(child, argv[0], error) : 0;
 }
 
 void

@@ -27,9 +27,6 @@
 
 #define RELEASE_WITHIN_MS 1000
 
-/* How often to look whether the rest of the command's group has gone. */
-#define LEFTOVERS_EVERY_MS 20
-
 /* === Running === */
 
 /* Why the command could not be started, and how to exit then. */
@@ -64,7 +61,7 @@ hold_begin(Run *run)
 	run->checking = run->check_again = run->resume_command = false;
 	run->check_at = now_ms() + CHECK_EVERY_MS;
 	run->answer_by = NEVER;
-	say_verbose("lock \"%s\": obtained after %.3f s, token %lld", name,
+	say_verbose("lock \"%s\": obtained after %.3f s with token %lld", name,
 				(double) (now_ms() - run->started_at) / 1000,
 				(long long) advlock_token(run->session, name));
 	if (!session_export(run->options, run->session))

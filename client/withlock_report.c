@@ -48,6 +48,17 @@ connect_and_wait(const Options *options, advlock *session)
 	return result;
 }
 
+/* Say why the server did not answer a query, and clear its result. */
+static void
+complain(const Options *options, advlock *session, PGresult *result)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	say_error("%s: %s", subject(options),
+			  primary ? primary : PQerrorMessage(advlock_connection(session)));
+	PQclear(result);
+}
+
 /* Run a query whose only parameter is the name; NULL after saying why not. */
 static PGresult *
 ask_by_name(const Options *options, advlock *session, const char *query)
@@ -58,8 +69,7 @@ ask_by_name(const Options *options, advlock *session, const char *query)
 
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		return result;
-	say_error("%s: %s", subject(options), PQerrorMessage(advlock_connection(session)));
-	PQclear(result);
+	complain(options, session, result);
 	return NULL;
 }
 
@@ -120,8 +130,7 @@ report_status(const Options *options, advlock *session)
 
 	if (words == NULL)
 	{
-		say_error("%s: %s", subject(options), PQerrorMessage(conn));
-		PQclear(result);
+		complain(options, session, result);
 		return STATUS_UNAVAILABLE;
 	}
 	busy = count_holders(result) >= capacity;

@@ -104,7 +104,8 @@ is(withlock('x' x 1024, '--', 'true')->status, 0, 'a name of 1024 bytes');
 foreach my $duration ('0.5', '30', '500ms', '5s', '2m', '1h', '0.0001', '1000000000',
 	'99999999999999999999h', '1.25m', '0.0000000000000000001s')
 {
-	is(withlock('x', '-t', $duration, 'true')->status, 0, "-t $duration");
+	# a very short one may end while connecting
+	like(withlock('x', '-t', $duration, 'true')->status, qr/^(0|69|75)$/, "-t $duration");
 }
 
 # --- Where to connect
@@ -130,7 +131,7 @@ my $ended = withlock('--help');
 is($ended->status, 0, '--help exits with 0');
 is($ended->stderr, '', '... with nothing on stderr');
 my $help = $ended->stdout;
-is((grep { length > 90 } split /\n/, $help), 0, 'the lines of the help are not too long');
+is(scalar(grep { length > 80 } split /\n/, $help), 0, 'the lines of the help are not too long');
 
 my %in_help = map { $_ => 1 } $help =~ /^ {2}(?:-\w,| {3}) --([\w-]+)/mg;
 cmp_ok(scalar keys %in_help, '>', 25, 'the help lists the options');

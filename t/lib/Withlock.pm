@@ -120,6 +120,8 @@ sub become_program
 		delete $ENV{$name};
 		$ENV{$name} = $value if defined $value;
 	}
+	# The test modules ignore it, and that would be inherited.
+	$SIG{PIPE} = 'DEFAULT';
 	open STDIN, '<', $options->{stdin} // '/dev/null' or return;
 	open STDOUT, '>', $options->{stdout} or return;
 	open STDERR, '>', $options->{stderr} or return;
