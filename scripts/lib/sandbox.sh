@@ -38,13 +38,13 @@ sandbox_create() {
 	mkdir "$sandbox"/{src,pg,run,tmp,home}
 	find_pg_config
 	mirror_postgres
-	sandbox_environment
 	# Servers refuse to run as root, so nothing in here does.
 	as_user=()
 	if [ "$(id -u)" = 0 ]; then
 		as_user=(setpriv "--reuid=$(id -u nobody)" "--regid=$(id -g nobody)"
 			--clear-groups)
 	fi
+	sandbox_environment
 	give_to_user
 	"${as_user[@]}" test -w "$sandbox/run" ||
 		fail "$sandbox cannot be used by an ordinary user; set TMPDIR"
@@ -119,8 +119,19 @@ sandbox_environment() {
 		esac
 	done
 	sandbox_env=(ADVISORY_LOCK_SANDBOX="$sandbox" HOME="$sandbox/home"
-		TMPDIR="$sandbox/tmp" LC_ALL=C.UTF-8 PATH="$bindir:$PATH"
+		TMPDIR="$sandbox/tmp" LC_ALL=C.UTF-8 PATH="$bindir:$(usable_path)"
 		PGHOST="$sandbox/run" PGUSER=postgres PGDATABASE=postgres)
+}
+
+# PATH without root's own directories: with one that cannot be searched, a
+# command that is nowhere is reported as not permitted.
+usable_path() {
+	local dir path=
+
+	while read -r -d : dir; do
+		! "${as_user[@]}" test -x "$dir" || path+=:$dir
+	done <<<"$PATH:"
+	echo "${path#:}"
 }
 
 # sandbox_run COMMAND...: runs it in the sandbox and returns its status.  It
@@ -128,10 +139,9 @@ sandbox_environment() {
 sandbox_run() {
 	local child status=0
 
-	(
-		trap - HUP INT QUIT TERM
-		exec "${as_user[@]}" env "${sandbox_env[@]}" "$@"
-	) <&0 &
+	# What our caller or the shell ignores, the command shall not.
+	"${as_user[@]}" env --default-signal=INT,QUIT,PIPE,TERM \
+		"${sandbox_env[@]}" "$@" <&0 &
 	child=$!
 	wait $child || status=$?
 	while kill -0 $child 2>/dev/null; do
