@@ -13,9 +13,15 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
 #include "acquire.h"
 #include "compat.h"
+#include "delay.h"
 #include "held.h"
+#include "label.h"
+#include "names.h"
 #include "token.h"
 
 /* One lock of an acquire under way */
@@ -23,7 +29,9 @@ typedef struct Grant
 {
 	const NamedLock *lock;
 	HeldLock   *held;
+	bool		held_before;	/* in any mode */
 	bool		same_token;		/* the hold does not get stronger */
+	bool		waited;
 } Grant;
 
 /* An acquire under way */
@@ -58,25 +66,42 @@ prepare(const NamedLock *locks, int count, LockForm form)
 	return acquisition;
 }
 
-/* Wait for one lock after the other; false when the deadline passed. */
+/* Wait for one lock; false when the deadline passed. */
 static bool
-wait_for_all(Acquisition *acquisition, const Deadline *deadline)
+wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
 {
-	while (acquisition->granted < acquisition->count)
-	{
-		Grant	   *grant = &acquisition->grants[acquisition->granted];
-
-		grant->same_token = holds_as_strongly(grant->lock, acquisition->form);
-		if (wait_for_lock(grant->lock, acquisition->form, deadline) == LOCKACQUIRE_NOT_AVAIL)
-			return false;
-		acquisition->granted++;
-	}
-	return true;
+	grant->held_before = held_now(grant->held);
+	grant->same_token = holds_as_strongly(grant->lock, form);
+	return wait_for_lock(grant->lock, form, deadline, &grant->waited) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /*
- * Give each lock its token, unless it has one that is still right.  After the
- * last wait only: drawing a token leaves a catalog snapshot behind.
+ * Wait for one lock after the other, and for the end of their delays.  Returns
+ * how many were to be had before the deadline.
+ */
+static int
+wait_for_all(Acquisition *acquisition, const Deadline *deadline)
+{
+	for (; acquisition->granted < acquisition->count; acquisition->granted++)
+	{
+		if (!wait_for_one(&acquisition->grants[acquisition->granted],
+						  acquisition->form, deadline))
+			return acquisition->granted;
+	}
+	for (int i = 0; i < acquisition->count; i++)
+	{
+		Grant	   *grant = &acquisition->grants[i];
+
+		if (!grant->held_before && !delay_wait(grant->lock, deadline))
+			return i;
+	}
+	return acquisition->count;
+}
+
+/*
+ * Give each lock its token, unless it has one that is still right, and tell
+ * the other sessions.  After the last wait only: drawing a token leaves a
+ * catalog snapshot behind.
  */
 static void
 draw_tokens(const Acquisition *acquisition, int64 *tokens)
@@ -86,23 +111,14 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 		Grant	   *grant = &acquisition->grants[i];
 
 		if (grant->same_token && grant->held->token != NO_TOKEN)
+		{
 			tokens[i] = grant->held->token;
-		else
-			tokens[i] = token_draw();
-	}
-}
-
-/* Write down what is held now; cannot fail. */
-static void
-note_grants(const Acquisition *acquisition, const int64 *tokens)
-{
-	for (int i = 0; i < acquisition->count; i++)
-	{
-		HeldLock   *held = acquisition->grants[i].held;
-
-		held->token = tokens[i];
-		if (acquisition->form.session)
-			(*held_session_count(held, acquisition->form.mode))++;
+			continue;
+		}
+		tokens[i] = token_draw();
+		label_put(&grant->lock->id, GetCurrentTimestamp(), 0, tokens[i]);
+		if (!grant->held_before)
+			name_acquired(grant->lock, !grant->waited);
 	}
 }
 
@@ -119,6 +135,41 @@ undo(const Acquisition *acquisition)
 }
 
 /*
+ * Acquire all of the locks or none.  Returns how many were to be had: count,
+ * or else the index of the first that was not.
+ */
+static int
+acquire_all(const NamedLock *locks, int count, LockForm form,
+			const Deadline *deadline, int64 *tokens)
+{
+	Acquisition acquisition = prepare(locks, count, form);
+	int			available;
+
+	PG_TRY();
+	{
+		available = wait_for_all(&acquisition, deadline);
+		if (available == count)
+			draw_tokens(&acquisition, tokens);
+
+		/* A cancel that came meanwhile shall find nothing held afterwards. */
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		undo(&acquisition);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	if (available < count)
+		undo(&acquisition);
+	for (int i = 0; available == count && i < count; i++)
+		held_note(acquisition.grants[i].held, form, tokens[i]);
+	pfree(acquisition.grants);
+	return available;
+}
+
+/*
  * Acquire all of the locks, each once, in the given order; all or none.
  *
  * The locks must be different and in key order, so that sessions that ask for
@@ -130,31 +181,13 @@ bool
 acquire_locks(const NamedLock *locks, int count, LockForm form,
 			  const Deadline *deadline, int64 *tokens)
 {
-	Acquisition acquisition;
-	bool		acquired;
+	int			available;
 
 	check_locking_allowed(&locks[0]);
-	acquisition = prepare(locks, count, form);
-
-	PG_TRY();
-	{
-		acquired = wait_for_all(&acquisition, deadline);
-		if (acquired)
-			draw_tokens(&acquisition, tokens);
-	}
-	PG_CATCH();
-	{
-		undo(&acquisition);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-
-	if (acquired)
-		note_grants(&acquisition, tokens);
-	else
-		undo(&acquisition);
-	pfree(acquisition.grants);
-	return acquired;
+	available = acquire_all(locks, count, form, deadline, tokens);
+	if (available < count)
+		name_timed_out(&locks[available]);
+	return available == count;
 }
 
 /* The same for one lock. */
@@ -162,6 +195,13 @@ bool
 acquire_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, int64 *token)
 {
 	return acquire_locks(lock, 1, form, deadline, token);
+}
+
+/* The same without waiting; a lock that is not free does not count as one missed. */
+bool
+acquire_if_free(const NamedLock *lock, LockForm form, int64 *token)
+{
+	return acquire_all(lock, 1, form, &NOW, token) == 1;
 }
 
 static void
@@ -177,6 +217,13 @@ warn_not_held(const NamedLock *lock, LOCKMODE mode)
 			 errhint("You hold it in %s mode.", lock_mode_name(other)) : 0));
 }
 
+/* Core warns without a name when only the transaction holds the lock. */
+static void
+release_error_context(void *arg)
+{
+	errcontext("while releasing advisory lock \"%s\"", (const char *) arg);
+}
+
 /*
  * Release a session-level lock once.  Returns false, with a warning, if the
  * session does not hold it so; leans on LockRelease().
@@ -185,25 +232,24 @@ bool
 release_lock(const NamedLock *lock, LOCKMODE mode)
 {
 	HeldLock   *held = held_find(lock);
+	ErrorContextCallback context = {
+		error_context_stack, release_error_context, unconstify(char *, lock->name)
+	};
+	bool		released;
 
-	check_locking_allowed(lock);
+	check_not_parallel();
 	if (!lock_held_by_me(&lock->tag, mode))
 	{
 		warn_not_held(lock, mode);
 		return false;
 	}
-	if (!LockRelease(&lock->tag, mode, true))
-		return false;			/* held until the end of the transaction only */
+	error_context_stack = &context;
+	released = LockRelease(&lock->tag, mode, true);
+	error_context_stack = context.previous;
 
-	if (held)
-	{
-		int		   *count = held_session_count(held, mode);
-
-		if (*count > 0)
-			(*count)--;
-		held_forget_if_free(held);
-	}
-	return true;
+	if (released && held)
+		held_note_release(held, mode);
+	return released;
 }
 
 /* Release all session-level holds in a mode; how many there were. */
@@ -232,6 +278,7 @@ release_all_locks(void)
 	HeldLock   *held;
 	int			names = 0;
 
+	check_not_parallel();
 	if (!held_scan_start(&scan))
 		return 0;
 	while ((held = hash_seq_search(&scan)) != NULL)

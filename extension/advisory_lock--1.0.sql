@@ -149,6 +149,17 @@ AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
 
+CREATE FUNCTION reset_stats(name text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_reset_stats'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION reset_stats(name text) IS 'begin the statistics of a name anew, or of all names';
+
+-- Statistics are everybody's: only who created the extension may reset them,
+-- and may let others.
+REVOKE EXECUTE ON FUNCTION reset_stats(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reset_stats(text) TO @extowner@;
+
 -- Procedures end the transaction before they wait, and so hold no snapshot.
 
 CREATE PROCEDURE acquire(name text, timeout interval DEFAULT NULL,
@@ -163,3 +174,73 @@ CREATE PROCEDURE acquire_many(names text[], timeout interval DEFAULT NULL,
 AS 'MODULE_PATHNAME', 'advisory_lock_acquire_many'
 LANGUAGE C;
 COMMENT ON PROCEDURE acquire_many(text[], interval, INOUT bigint[]) IS 'acquire several session-level locks, all or none, waiting without a snapshot; the tokens are NULL when the time ran out';
+
+-- The views.  Rows of locks are those of pg_locks, so nothing can make them
+-- wrong; the registry adds what it knows.
+
+CREATE FUNCTION label(key1 integer, key2 integer, pid integer, role oid,
+					  OUT name text, OUT acquired_at timestamp with time zone,
+					  OUT delayed_until timestamp with time zone, OUT token bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'advisory_lock_label'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION label(integer, integer, integer, oid) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
+
+CREATE FUNCTION delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
+							  OUT delayed_until timestamp with time zone)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_delayed_names'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION delayed_names() IS 'names kept off after their holder was lost; for the view advisory_lock.locks';
+
+CREATE FUNCTION name_statistics(OUT name text, OUT acquisitions bigint, OUT waits bigint, OUT timeouts bigint,
+								OUT total_wait_time double precision, OUT max_wait_time double precision,
+								OUT total_hold_time double precision, OUT max_hold_time double precision,
+								OUT last_acquired_at timestamp with time zone,
+								OUT stats_since timestamp with time zone)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_name_statistics'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION name_statistics() IS 'statistics by name; for the view advisory_lock.stats';
+
+CREATE FUNCTION registry_counters(OUT names bigint, OUT max_names bigint, OUT evicted bigint, OUT untracked bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'advisory_lock_registry_counters'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION registry_counters() IS 'how full the registry is; for the view advisory_lock.registry';
+
+CREATE VIEW locks AS
+SELECT label.name,
+	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
+	   l.granted AND label.delayed_until IS NULL AS granted,
+	   l.pid,
+	   a.usename,
+	   a.application_name,
+	   a.client_addr,
+	   label.acquired_at,
+	   l.waitstart AS waiting_since,
+	   label.token,
+	   CASE WHEN NOT l.granted THEN pg_blocking_pids(l.pid) END AS blocked_by,
+	   k.key1,
+	   k.key2,
+	   label.delayed_until
+  FROM pg_locks l
+	   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
+								  l.objid::bigint::bit(32)::integer AS key2) k
+	   CROSS JOIN LATERAL label(k.key1, k.key2, l.pid, a.usesysid) label
+ WHERE l.locktype = 'advisory'
+   AND l.objsubid = 2
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+ UNION ALL
+SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until
+  FROM delayed_names() d;
+COMMENT ON VIEW locks IS 'who holds or awaits which named lock';
+
+CREATE VIEW stats AS SELECT * FROM name_statistics();
+COMMENT ON VIEW stats IS 'statistics by name, times in milliseconds';
+
+CREATE VIEW registry AS SELECT * FROM registry_counters();
+COMMENT ON VIEW registry IS 'how full the registry of names is';
+
+GRANT SELECT ON locks, stats, registry TO PUBLIC;

@@ -27,6 +27,7 @@
 #include "fmgr.h"
 
 #include "compat.h"
+#include "registry.h"
 #include "settings.h"
 
 MODULE_MAGIC;
@@ -37,4 +38,5 @@ void
 _PG_init(void)
 {
 	define_settings();
+	registry_preload();
 }

@@ -15,16 +15,26 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "delay.h"
 #include "held.h"
+#include "label.h"
+#include "names.h"
+#include "permit.h"
 
 /* No sweep below this number of entries */
 #define MIN_SWEEP_SIZE 64
 
 static HTAB *held_locks = NULL;
 static long sweep_size = MIN_SWEEP_SIZE;
+
+/* Was a transaction-level lock taken in this transaction? */
+static bool transaction_level = false;
+
+static void at_transaction_end(XactEvent event, void *arg);
 
 static void
 create_table(void)
@@ -38,6 +48,7 @@ create_table(void)
 
 	held_locks = hash_create("advisory_lock held locks", MIN_SWEEP_SIZE, &ctl,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	RegisterXactCallback(at_transaction_end, NULL);
 }
 
 /* Does this session hold it in any mode, by the lock manager's word? */
@@ -68,12 +79,32 @@ reset(HeldLock *held, const NamedLock *lock)
 
 	if (held->name)
 		pfree(held->name);
-	*held = (HeldLock) {.key = lock->key, .name = name, .tag = lock->tag};
+	*held = (HeldLock) {
+		.key = lock->id.key, .name = name, .id = lock->id, .tag = lock->tag
+	};
+}
+
+/* The lock is no longer held: tell the others. */
+static void
+end_hold(HeldLock *held)
+{
+	instr_time	duration;
+
+	if (!held->timed)
+		return;
+	INSTR_TIME_SET_CURRENT(duration);
+	INSTR_TIME_SUBTRACT(duration, held->since);
+	name_released(&held->id, INSTR_TIME_GET_MICROSEC(duration));
+	held->timed = false;
+	if (held->permit)
+		permit_released();
 }
 
 static void
 forget(HeldLock *held)
 {
+	end_hold(held);
+	label_remove(held->key);
 	if (held->name)
 		pfree(held->name);
 	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);
@@ -112,7 +143,16 @@ held_find(const NamedLock *lock)
 {
 	if (!held_locks)
 		return NULL;
-	return hash_search(held_locks, &lock->key, HASH_FIND, NULL);
+	return hash_search(held_locks, &lock->id.key, HASH_FIND, NULL);
+}
+
+/* The name under which this session knows a key, or NULL. */
+const char *
+held_name(LockKey key)
+{
+	HeldLock   *held = held_locks ? hash_search(held_locks, &key, HASH_FIND, NULL) : NULL;
+
+	return held ? held->name : NULL;
 }
 
 /* The entry of a lock, made if need be, before the lock is acquired. */
@@ -124,11 +164,14 @@ held_enter(const NamedLock *lock)
 
 	if (!held_locks)
 		create_table();
-	held = hash_search(held_locks, &lock->key, HASH_ENTER, &found);
+	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, &found);
 	if (!found)
-		held->name = NULL;
-	if (!found || !held_now(held))
+		*held = (HeldLock) {.key = lock->id.key};
+	if (!held_now(held))
+	{
+		end_hold(held);
 		reset(held, lock);
+	}
 	else if (strcmp(held->name, lock->name) != 0)
 		warn_of_collision(held->name, lock->name);
 	return held;
@@ -141,6 +184,33 @@ held_session_count(HeldLock *held, LOCKMODE mode)
 	return mode == ExclusiveLock ? &held->session_exclusive : &held->session_shared;
 }
 
+/* Write down one more hold, with the token it has; cannot fail. */
+void
+held_note(HeldLock *held, LockForm form, int64 token)
+{
+	held->token = token;
+	if (form.session)
+		(*held_session_count(held, form.mode))++;
+	else
+		transaction_level = true;
+	if (!held->timed)
+	{
+		held->timed = true;
+		INSTR_TIME_SET_CURRENT(held->since);
+	}
+}
+
+/* Write down that the lock was released once. */
+void
+held_note_release(HeldLock *held, LOCKMODE mode)
+{
+	int		   *count = held_session_count(held, mode);
+
+	if (*count > 0)
+		(*count)--;
+	held_forget_if_free(held);
+}
+
 /* Begin to go through all entries; false if there are none. */
 bool
 held_scan_start(HASH_SEQ_STATUS *scan)
@@ -149,4 +219,51 @@ held_scan_start(HASH_SEQ_STATUS *scan)
 		return false;
 	hash_seq_init(scan, held_locks);
 	return true;
+}
+
+/*
+ * Transaction-level locks are released right after this, and session-level
+ * locks may have been released behind our back.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	HASH_SEQ_STATUS scan;
+	HeldLock   *held;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	/* Whoever holds very many session-level locks is spared the look at all. */
+	if (!transaction_level && hash_get_num_entries(held_locks) > MIN_SWEEP_SIZE)
+		return;
+	transaction_level = false;
+	hash_seq_init(&scan, held_locks);
+	while ((held = hash_seq_search(&scan)) != NULL)
+	{
+		bool		session_level = held->session_exclusive > 0 || held->session_shared > 0;
+
+		if (!session_level || !held_now(held))
+			forget(held);
+	}
+}
+
+/*
+ * The session ends.  What it still holds, it has not released: whoever asked
+ * for a delay gets it now, before the locks go.
+ */
+void
+held_end_all(void)
+{
+	HASH_SEQ_STATUS scan;
+	HeldLock   *held;
+
+	if (!held_scan_start(&scan))
+		return;
+	while ((held = hash_seq_search(&scan)) != NULL)
+	{
+		if (held_now(held))
+			delay_begin(held->key);
+		end_hold(held);
+		label_remove(held->key);
+	}
 }

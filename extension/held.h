@@ -22,8 +22,12 @@ typedef struct HeldLock
 {
 	LockKey		key;			/* hash key, must be first */
 	char	   *name;
+	NameId		id;
 	LOCKTAG		tag;
 	int64		token;			/* 0: none, taken on a standby */
+	bool		permit;			/* others may be polling for it */
+	bool		timed;			/* held since: */
+	instr_time	since;
 
 	/* How often it is to be unlocked, as far as we know */
 	int			session_exclusive;
@@ -34,9 +38,13 @@ extern void warn_of_collision(const char *held, const char *wanted);
 extern void held_sweep(void);
 extern HeldLock *held_enter(const NamedLock *lock);
 extern HeldLock *held_find(const NamedLock *lock);
+extern const char *held_name(LockKey key);
 extern bool held_now(const HeldLock *held);
 extern int *held_session_count(HeldLock *held, LOCKMODE mode);
+extern void held_note(HeldLock *held, LockForm form, int64 token);
+extern void held_note_release(HeldLock *held, LOCKMODE mode);
 extern void held_forget_if_free(HeldLock *held);
+extern void held_end_all(void);
 extern bool held_scan_start(HASH_SEQ_STATUS *scan);
 
 #endif							/* HELD_H */

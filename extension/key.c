@@ -40,10 +40,21 @@ PG_FUNCTION_INFO_V1(advisory_lock_key);
  *
  * Nothing else in this extension builds a tag or looks into its fields.
  */
-static void
-set_tag(LOCKTAG *tag, LockKey key)
+void
+set_lock_tag(LOCKTAG *tag, LockKey key)
 {
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, key.key1, key.key2, 2);
+}
+
+/* The same backwards; false if the tag is not one of a pair of int4 keys. */
+bool
+lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key)
+{
+	if (tag->locktag_type != LOCKTAG_ADVISORY || tag->locktag_field4 != 2)
+		return false;
+	*database = tag->locktag_field1;
+	*key = (LockKey) {(int32) tag->locktag_field2, (int32) tag->locktag_field3};
+	return true;
 }
 
 static int32
@@ -53,9 +64,9 @@ read_little_endian(const uint8 *bytes)
 					(uint32) bytes[2] << 16 | (uint32) bytes[3] << 24);
 }
 
-/* Hash len bytes of UTF-8 to a key. */
-static LockKey
-hash_name(const char *utf8, int len)
+/* Hash a name in UTF-8. */
+static NameId
+hash_name(const char *utf8)
 {
 	/*
 	 * A context per call: it is registered with the current resource owner
@@ -63,20 +74,22 @@ hash_name(const char *utf8, int len)
 	 */
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	LockKey		key;
+	NameId		id;
 
 	if (ctx == NULL ||
 		pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) utf8, len) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) utf8, strlen(utf8)) < 0 ||
 		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not compute the SHA-256 of an advisory lock name")));
 	pg_cryptohash_free(ctx);
 
-	key.key1 = read_little_endian(digest);
-	key.key2 = read_little_endian(digest + 4);
-	return key;
+	id.database = MyDatabaseId;
+	id.key.key1 = read_little_endian(digest);
+	id.key.key2 = read_little_endian(digest + 4);
+	memcpy(id.more, digest + 8, sizeof(id.more));
+	return id;
 }
 
 static void
@@ -128,10 +141,10 @@ named_lock_init(NamedLock *lock, const char *name)
 	char	   *utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);
 
 	lock->name = name;
-	lock->key = hash_name(utf8, strlen(utf8));
-	set_tag(&lock->tag, lock->key);
+	lock->id = hash_name(utf8);
+	set_lock_tag(&lock->tag, lock->id.key);
 	if (utf8 != name)
-		pfree(utf8);
+		pfree(utf8);			/* pools ask for many names */
 }
 
 /* Fill lock from a user's name, or raise an error that says what is wrong. */
@@ -146,8 +159,8 @@ named_lock_init_text(NamedLock *lock, const text *name)
 	utf8 = pg_server_to_any(str, len, PG_UTF8);
 	check_name_length(str, len, strlen(utf8));
 	lock->name = str;
-	lock->key = hash_name(utf8, strlen(utf8));
-	set_tag(&lock->tag, lock->key);
+	lock->id = hash_name(utf8);
+	set_lock_tag(&lock->tag, lock->id.key);
 }
 
 /* The lock named by an argument of an SQL function. */
@@ -181,7 +194,7 @@ Datum
 advisory_lock_key(PG_FUNCTION_ARGS)
 {
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	Datum		values[2] = {Int32GetDatum(lock.key.key1), Int32GetDatum(lock.key.key2)};
+	Datum		values[2] = {Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2)};
 	bool		nulls[2] = {false, false};
 	TupleDesc	tupdesc;
 

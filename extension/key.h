@@ -23,17 +23,27 @@ typedef struct LockKey
 	int32		key2;
 } LockKey;
 
+/* Tells names apart whose keys are the same; no padding, it is hashed */
+typedef struct NameId
+{
+	Oid			database;
+	LockKey		key;
+	uint32		more[2];		/* the next bytes of the SHA-256 */
+} NameId;
+
 /* A checked name with all that follows from it */
 typedef struct NamedLock
 {
 	const char *name;			/* in the database encoding, palloc'd */
-	LockKey		key;
+	NameId		id;
 	LOCKTAG		tag;
 } NamedLock;
 
 extern void named_lock_init(NamedLock *lock, const char *name);
 extern void named_lock_init_text(NamedLock *lock, const text *name);
 extern NamedLock named_lock_arg(FunctionCallInfo fcinfo, int argno);
+extern void set_lock_tag(LOCKTAG *tag, LockKey key);
+extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);
 
 #endif							/* KEY_H */

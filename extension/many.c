@@ -43,7 +43,7 @@ check_names_array(ArrayType *array)
 static int
 compare_keys(const void *a, const void *b)
 {
-	return lock_key_cmp(&((const NamedLock *) a)->key, &((const NamedLock *) b)->key);
+	return lock_key_cmp(&((const NamedLock *) a)->id.key, &((const NamedLock *) b)->id.key);
 }
 
 /* Keep one lock of each key; tell about different names that have one key. */

@@ -27,11 +27,18 @@
 
 #include "acquire.h"
 #include "compat.h"
+#include "held.h"
+#include "names.h"
 #include "permit.h"
 
-/* How long the head of the queue sleeps between two looks, in ms */
+/*
+ * How long the head of the queue sleeps between two looks, in ms.  With the
+ * registry it is woken by every release that we know of; a permit released by
+ * other means, a raw pg_advisory_unlock() say, is found all the same.
+ */
 #define MIN_PAUSE_MS 1
 #define MAX_PAUSE_MS 50
+#define MAX_PAUSE_WITH_REGISTRY_MS 500
 
 PG_FUNCTION_INFO_V1(advisory_lock_acquire_permit);
 PG_FUNCTION_INFO_V1(advisory_lock_release_permit);
@@ -66,40 +73,67 @@ take_free_permit(const NamedLock *pool, int permits, int64 *token)
 		NamedLock	lock = permit_lock(pool, i);
 
 		if (!lock_held_by_me(&lock.tag, ExclusiveLock) &&
-			acquire_lock(&lock, SESSION_EXCLUSIVE, &NOW, token))
+			acquire_if_free(&lock, SESSION_EXCLUSIVE, token))
+		{
+			held_find(&lock)->permit = true;
 			return i;
+		}
 		pfree(unconstify(char *, lock.name));
 	}
 	return 0;
 }
 
-/* Sleep for a while, or until the deadline or an interrupt. */
-static void
-pause_for(int pause_ms, const Deadline *deadline)
+/* A permit is going to be free, or is already: wake the heads of the queues. */
+void
+permit_released(void)
 {
-	int			left = deadline_remaining_ms(deadline);
-	int			ms = left == NO_TIME_LIMIT ? pause_ms : Min(pause_ms, left);
+	Registry   *reg = registry();
+
+	if (reg)
+		ConditionVariableBroadcast(&reg->state->released);
+}
+
+/*
+ * Sleep for so many ms, or until a permit of any pool is released.  Returns
+ * true in the latter case; leans on the registry for that.
+ */
+static bool
+sleep_for_release(int ms)
+{
+	Registry   *reg = registry();
 
 	InvalidateCatalogSnapshotConditionally();
+	if (reg)
+		return !ConditionVariableTimedSleep(&reg->state->released, ms, PG_WAIT_EXTENSION);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	return false;
 }
 
-/* As the head of the queue: look for a free permit until the deadline. */
+/*
+ * As the head of the queue: look for a free permit until the deadline.
+ *
+ * A session that ends says so just before its locks go, so after each wake-up
+ * the first looks follow each other closely.
+ */
 static int
 poll_for_permit(const NamedLock *pool, int permits, const Deadline *deadline, int64 *token)
 {
-	int			pause_ms = MIN_PAUSE_MS;
+	int			longest = registry() ? MAX_PAUSE_WITH_REGISTRY_MS : MAX_PAUSE_MS;
+	int			pause = MIN_PAUSE_MS;
 	int			permit;
+	int			left;
 
 	while ((permit = take_free_permit(pool, permits, token)) == 0 &&
-		   deadline_remaining_ms(deadline) != 0)
+		   (left = deadline_remaining_ms(deadline)) != 0)
 	{
-		pause_for(pause_ms, deadline);
-		pause_ms = Min(2 * pause_ms, MAX_PAUSE_MS);
+		bool		woken = sleep_for_release(left == NO_TIME_LIMIT ? pause : Min(pause, left));
+
+		pause = woken ? MIN_PAUSE_MS : Min(2 * pause, longest);
 	}
+	ConditionVariableCancelSleep();
 	return permit;
 }
 
@@ -114,9 +148,10 @@ take_permit_holding_queue(const NamedLock *pool, int permits, LockForm queue_for
 						  int64 *token)
 {
 	NamedLock	queue = queue_lock(pool);
+	bool		waited;
 	int			permit;
 
-	if (wait_for_lock(&queue, queue_form, queue_deadline) == LOCKACQUIRE_NOT_AVAIL)
+	if (wait_for_lock(&queue, queue_form, queue_deadline, &waited) == LOCKACQUIRE_NOT_AVAIL)
 		return 0;
 	permit = poll_for_permit(pool, permits, deadline, token);
 	LockRelease(&queue.tag, queue_form.mode, queue_form.session);
@@ -137,6 +172,8 @@ acquire_permit(const NamedLock *pool, int permits, const Deadline *deadline, int
 	if (permit == 0 && deadline_remaining_ms(deadline) != 0)
 		permit = take_permit_holding_queue(pool, permits, XACT_EXCLUSIVE,
 										   deadline, deadline, token);
+	if (permit == 0)
+		name_timed_out(pool);
 	return permit;
 }
 

@@ -17,4 +17,6 @@ extern int	permits_arg(FunctionCallInfo fcinfo, int argno, const char *name);
 extern int	acquire_permit(const NamedLock *pool, int permits,
 						   const Deadline *deadline, int64 *token);
 
+extern void permit_released(void);
+
 #endif							/* PERMIT_H */

@@ -14,6 +14,9 @@
 #include "settings.h"
 
 bool		allow_standby = false;
+int			lock_delay = 0;
+int			max_names = 10000;
+bool		track = true;
 
 /* Called once, when the library is loaded. */
 void
@@ -25,6 +28,33 @@ define_settings(void)
 							 &allow_standby,
 							 false,
 							 PGC_USERSET,
+							 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("advisory_lock.lock_delay",
+							"Keeps others off a named advisory lock for so long after this session ends without releasing it.",
+							"It is without effect where the registry is not available.",
+							&lock_delay,
+							0, 0, PG_INT32_MAX,
+							PGC_USERSET,
+							GUC_UNIT_MS,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("advisory_lock.max_names",
+							"Sets how many advisory lock names the registry has room for.",
+							NULL,
+							&max_names,
+							10000, 1, 10000000,
+							PGC_SIGHUP,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("advisory_lock.track",
+							 "Keeps names, holders and statistics of advisory locks in the registry.",
+							 NULL,
+							 &track,
+							 true,
+							 PGC_SUSET,
 							 0,
 							 NULL, NULL, NULL);
 

@@ -38,7 +38,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "registry.h"
 #include "token.h"
+#include "token_block.h"
 
 #define COUNTER_BITS 48
 #define TIMELINE_BITS 11
@@ -68,19 +70,26 @@ sequence_data(Page page)
 	return (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
 }
 
-static SequencePage
-open_sequence_page(int buffer_lock)
+static Oid
+token_sequence(void)
 {
-	SequencePage seq;
 	Oid			schema = get_namespace_oid("advisory_lock", true);
-	Oid			oid = OidIsValid(schema) ? get_relname_relid("token_sequence", schema) : InvalidOid;
+	Oid			sequence = OidIsValid(schema) ? get_relname_relid("token_sequence", schema) : InvalidOid;
 
-	if (!OidIsValid(oid) || get_rel_relkind(oid) != RELKIND_SEQUENCE)
+	if (!OidIsValid(sequence) || get_rel_relkind(sequence) != RELKIND_SEQUENCE)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("sequence \"advisory_lock.token_sequence\" does not exist"),
 				 errhint("Create the extension \"advisory_lock\" in this database.")));
-	seq.rel = relation_open(oid, AccessShareLock);
+	return sequence;
+}
+
+static SequencePage
+open_sequence_page(Oid sequence, int buffer_lock)
+{
+	SequencePage seq;
+
+	seq.rel = relation_open(sequence, AccessShareLock);
 	seq.buffer = ReadBuffer(seq.rel, 0);
 	LockBuffer(seq.buffer, buffer_lock);
 	seq.data = sequence_data(BufferGetPage(seq.buffer));
@@ -163,10 +172,10 @@ covered_by_wal(const SequencePage *seq, int64 first, int64 last)
 }
 
 /* Reserve count tokens in a row, and return the first when all are durable. */
-static int64
-reserve_tokens(int64 count)
+int64
+reserve_tokens(Oid sequence, int64 count)
 {
-	SequencePage seq = open_sequence_page(BUFFER_LOCK_EXCLUSIVE);
+	SequencePage seq = open_sequence_page(sequence, BUFFER_LOCK_EXCLUSIVE);
 	Page		page = BufferGetPage(seq.buffer);
 	int64		counter = (last_token(&seq) & MAX_COUNTER) + 1;
 	int64		first = next_prefix(last_token(&seq)) | counter;
@@ -204,7 +213,11 @@ reserve_tokens(int64 count)
 int64
 token_draw(void)
 {
-	return RecoveryInProgress() ? NO_TOKEN : reserve_tokens(1);
+	if (RecoveryInProgress())
+		return NO_TOKEN;
+	if (registry())
+		return token_from_block(token_sequence());
+	return reserve_tokens(token_sequence(), 1);
 }
 
 /*
@@ -214,11 +227,15 @@ token_draw(void)
 bool
 token_was_issued(int64 token)
 {
-	SequencePage seq = open_sequence_page(BUFFER_LOCK_SHARE);
-	int64		last = last_token(&seq);
+	Oid			sequence = token_sequence();
+	SequencePage seq = open_sequence_page(sequence, BUFFER_LOCK_SHARE);
+	int64		last_reserved = last_token(&seq);
+	int64		last_given;
 
 	close_sequence_page(&seq);
 	if (token <= MAX_COUNTER || (token & MAX_COUNTER) == 0)
 		return false;			/* no timeline, or no counter */
-	return token <= last || token < next_prefix(last);
+	last_given = last_token_from_block(sequence);
+	return token <= (last_given ? last_given : last_reserved) ||
+		token < next_prefix(last_reserved);
 }

@@ -13,6 +13,7 @@
 /* The token of a lock that has none, taken on a standby */
 #define NO_TOKEN INT64CONST(0)
 
+extern int64 reserve_tokens(Oid sequence, int64 count);
 extern int64 token_draw(void);
 extern bool token_was_issued(int64 token);
 

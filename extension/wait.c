@@ -20,7 +20,10 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "label.h"
+#include "names.h"
 #include "settings.h"
+#include "token.h"
 #include "wait.h"
 
 const LockForm SESSION_EXCLUSIVE = {ExclusiveLock, true};
@@ -28,12 +31,16 @@ const LockForm SESSION_SHARED = {ShareLock, true};
 const LockForm XACT_EXCLUSIVE = {ExclusiveLock, false};
 const LockForm XACT_SHARED = {ShareLock, false};
 
-/* What the error context callback tells */
-typedef struct WaitContext
+/* A wait under way */
+typedef struct Wait
 {
-	const char *name;
-	LOCKMODE	mode;
-} WaitContext;
+	const NamedLock *lock;
+	LockForm	form;
+	bool		held_before;	/* in this mode */
+	LockAcquireResult result;
+	int			session_lock_timeout;
+	instr_time	start;
+} Wait;
 
 /* The word that users and the documentation have for a lock mode. */
 const char *
@@ -49,21 +56,27 @@ lock_mode_name(LOCKMODE mode)
 static void
 wait_error_context(void *arg)
 {
-	WaitContext *wait = (WaitContext *) arg;
+	const Wait *wait = (const Wait *) arg;
 
 	errcontext("while acquiring %s advisory lock \"%s\"",
-			   lock_mode_name(wait->mode), wait->name);
+			   lock_mode_name(wait->form.mode), wait->lock->name);
 }
 
-/* Raise an error where a lock would exclude nobody, or die with its worker. */
+/* Raise an error in a parallel worker, whose locks would die with it. */
 void
-check_locking_allowed(const NamedLock *lock)
+check_not_parallel(void)
 {
 	if (IsInParallelMode())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot acquire or release advisory lock \"%s\" during a parallel operation",
-						lock->name)));
+				 errmsg("cannot acquire or release named advisory locks during a parallel operation")));
+}
+
+/* Raise an error where the lock would not exclude those that it should. */
+void
+check_locking_allowed(const NamedLock *lock)
+{
+	check_not_parallel();
 	if (RecoveryInProgress() && !allow_standby)
 		ereport(ERROR,
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
@@ -79,8 +92,91 @@ error_is_lock_timeout(void)
 	return geterrcode() == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
+/* Tell the other sessions that this one is going to wait. */
+static void
+begin_wait(Wait *wait)
+{
+	name_wanted(wait->lock);
+	if (!wait->held_before)
+		label_put(&wait->lock->id, 0, 0, NO_TOKEN);
+	INSTR_TIME_SET_CURRENT(wait->start);
+
+	/* A catalog snapshot left over would hold back others meanwhile. */
+	InvalidateCatalogSnapshotConditionally();
+}
+
+/* Tell them that it has ended. */
+static void
+end_wait(const Wait *wait)
+{
+	instr_time	duration;
+
+	INSTR_TIME_SET_CURRENT(duration);
+	INSTR_TIME_SUBTRACT(duration, wait->start);
+	name_waited(wait->lock, INSTR_TIME_GET_MICROSEC(duration));
+	if (!wait->held_before)
+		label_remove(wait->lock->id.key);
+}
+
 /*
- * Acquire the lock, waiting until the deadline at most.
+ * An error ended the wait, or struck in the instant of the grant: hold again
+ * what was held before.
+ */
+static void
+recover(const Wait *wait)
+{
+	LockTimeout = wait->session_lock_timeout;
+	LockErrorCleanup();
+	if (wait->result != LOCKACQUIRE_NOT_AVAIL ||
+		(!wait->held_before && lock_held_by_me(&wait->lock->tag, wait->form.mode)))
+		LockRelease(&wait->lock->tag, wait->form.mode, wait->form.session);
+	end_wait(wait);
+}
+
+/*
+ * Wait in the queue, at most limit ms unless that is NO_TIME_LIMIT.
+ *
+ * The limit is put on core's lock timer for the time of the call by way of
+ * LockTimeout, the variable behind the setting lock_timeout.  The setting
+ * itself stays in force where there is no limit.
+ */
+static void
+wait_in_queue(Wait *wait, int limit)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (limit != NO_TIME_LIMIT)
+			LockTimeout = limit;
+		wait->result = LockAcquire(&wait->lock->tag, wait->form.mode, wait->form.session, false);
+		LockTimeout = wait->session_lock_timeout;
+
+		/* A timer that struck in the instant of the grant must not hit later. */
+		CHECK_FOR_INTERRUPTS();
+		end_wait(wait);
+	}
+	PG_CATCH();
+	{
+		bool		timed_out = error_is_lock_timeout();
+
+		recover(wait);
+		if (timed_out && limit == NO_TIME_LIMIT)
+			name_timed_out(wait->lock);
+		if (!timed_out || limit == NO_TIME_LIMIT)
+			PG_RE_THROW();
+
+		/* Our own limit: the wait left nothing behind that an abort would mend. */
+		MemoryContextSwitchTo(caller_context);
+		FlushErrorState();
+		wait->result = LOCKACQUIRE_NOT_AVAIL;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Acquire the lock, waiting until the deadline at most.  *waited tells whether
+ * it had to wait at all.
  *
  * Returns
  *		LOCKACQUIRE_OK				granted
@@ -92,56 +188,27 @@ error_is_lock_timeout(void)
  * strikes is recorded by LockErrorCleanup(), and if it is session-level, then
  * no abort of the transaction releases it.
  *
- * The limit is put on core's lock timer for the time of the call by way of
- * LockTimeout, the variable behind the setting lock_timeout.  The setting
- * itself stays in force where the deadline is NEVER.
- *
  * Leans on LockAcquire(), which waits in the lock queue.
  */
 LockAcquireResult
-wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline)
+wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, bool *waited)
 {
-	MemoryContext caller_context = CurrentMemoryContext;
-	bool		held_before = lock_held_by_me(&lock->tag, form.mode);
-	int			limit = deadline_remaining_ms(deadline);
-	int			session_lock_timeout = LockTimeout;
-	volatile LockAcquireResult result = LOCKACQUIRE_NOT_AVAIL;
-	WaitContext wait = {lock->name, form.mode};
+	Wait		wait = {
+		.lock = lock, .form = form,
+		.held_before = lock_held_by_me(&lock->tag, form.mode),
+		.session_lock_timeout = LockTimeout
+	};
 	ErrorContextCallback context = {error_context_stack, wait_error_context, &wait};
+	int			limit = deadline_remaining_ms(deadline);
 
 	error_context_stack = &context;
-
-	/* A catalog snapshot left over would hold back others while we wait. */
-	InvalidateCatalogSnapshotConditionally();
-
-	PG_TRY();
+	wait.result = LockAcquire(&lock->tag, form.mode, form.session, true);
+	*waited = wait.result == LOCKACQUIRE_NOT_AVAIL && limit != 0;
+	if (*waited)
 	{
-		if (limit != NO_TIME_LIMIT)
-			LockTimeout = limit;
-		result = LockAcquire(&lock->tag, form.mode, form.session, limit == 0);
-		LockTimeout = session_lock_timeout;
-
-		/* A timer that struck in the instant of the grant must not hit later. */
-		CHECK_FOR_INTERRUPTS();
+		begin_wait(&wait);
+		wait_in_queue(&wait, limit);
 	}
-	PG_CATCH();
-	{
-		LockTimeout = session_lock_timeout;
-		LockErrorCleanup();
-		if (result != LOCKACQUIRE_NOT_AVAIL ||
-			(!held_before && lock_held_by_me(&lock->tag, form.mode)))
-			LockRelease(&lock->tag, form.mode, form.session);
-
-		if (limit == NO_TIME_LIMIT || !error_is_lock_timeout())
-			PG_RE_THROW();
-
-		/* Our own limit: the wait left nothing behind that an abort would mend. */
-		MemoryContextSwitchTo(caller_context);
-		FlushErrorState();
-		result = LOCKACQUIRE_NOT_AVAIL;
-	}
-	PG_END_TRY();
-
 	error_context_stack = context.previous;
-	return result;
+	return wait.result;
 }

@@ -26,8 +26,9 @@ extern const LockForm XACT_EXCLUSIVE;
 extern const LockForm XACT_SHARED;
 
 extern const char *lock_mode_name(LOCKMODE mode);
+extern void check_not_parallel(void);
 extern void check_locking_allowed(const NamedLock *lock);
 extern LockAcquireResult wait_for_lock(const NamedLock *lock, LockForm form,
-									   const Deadline *deadline);
+									   const Deadline *deadline, bool *waited);
 
 #endif							/* WAIT_H */

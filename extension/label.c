@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * label.c
+ *	  What a session tells the others about a lock it holds or awaits.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "label.h"
+
+static LabelId
+label_id(LockKey key, int pid)
+{
+	return (LabelId) {MyDatabaseId, key, pid};
+}
+
+/* Put up this session's label for a lock, in place of an earlier one. */
+void
+label_put(const NameId *name, TimestampTz acquired_at, TimestampTz delayed_until, int64 token)
+{
+	Registry   *reg = tracking_registry();
+	LabelId		id = label_id(name->key, MyProcPid);
+	Label	   *label;
+	bool		found;
+
+	if (!reg)
+		return;
+	label = dshash_find_or_insert(reg->labels, &id, &found);
+	*label = (Label) {id, *name, acquired_at, delayed_until, token};
+	dshash_release_lock(reg->labels, label);
+}
+
+/* Take down this session's label for a lock, if there is one. */
+void
+label_remove(LockKey key)
+{
+	Registry   *reg = registry();
+	LabelId		id = label_id(key, MyProcPid);
+
+	if (reg)
+		dshash_delete_key(reg->labels, &id);
+}
+
+/* A copy of a session's label for a lock; false if there is none. */
+bool
+label_find(LockKey key, int pid, Label *copy)
+{
+	Registry   *reg = registry();
+	LabelId		id = label_id(key, pid);
+	Label	   *label = reg ? dshash_find(reg->labels, &id, false) : NULL;
+
+	if (!label)
+		return false;
+	*copy = *label;
+	dshash_release_lock(reg->labels, label);
+	return true;
+}

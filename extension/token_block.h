@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * token_block.h
+ *	  Fencing tokens from shared memory.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TOKEN_BLOCK_H
+#define TOKEN_BLOCK_H
+
+/* Tokens of one database that are durable but not given yet: next..last */
+typedef struct TokenBlock
+{
+	Oid			database;		/* hash key, must be first */
+	Oid			sequence;		/* which the tokens are of */
+	int64		next;
+	int64		last;
+} TokenBlock;
+
+extern int64 token_from_block(Oid sequence);
+extern int64 last_token_from_block(Oid sequence);
+
+#endif							/* TOKEN_BLOCK_H */
