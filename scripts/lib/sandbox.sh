@@ -70,16 +70,41 @@ sandbox_kill() {
 	for tries in {1..20}; do
 		pids=$(sandbox_processes || :)
 		[ -n "$pids" ] || return 0
+		note_shared_memory $pids
 		kill "-$1" $pids 2>/dev/null || :
 		sleep 0.1
 	done
 	return 1
 }
 
+# Shared memory outlives a server that is killed, so note what these use: the
+# ids of System V segments, which maps shows as inodes, and POSIX ones' files.
+note_shared_memory() {
+	local pid
+
+	for pid; do
+		awk '/ \/SYSV/ { print $5 } / \/dev\/shm\/PostgreSQL/ { print $6 }' \
+			"/proc/$pid/maps" 2>/dev/null || :
+	done >>"$sandbox/shared_memory"
+}
+
+remove_shared_memory() {
+	local segment
+
+	[ -e "$sandbox/shared_memory" ] || return 0
+	sort -u "$sandbox/shared_memory" | while read -r segment; do
+		case $segment in
+		/*) rm -f "$segment" ;;
+		*) ipcrm -m "$segment" 2>/dev/null || : ;;
+		esac
+	done
+}
+
 sandbox_remove() {
 	trap '' HUP INT TERM
-	# On QUIT a server ends at once and still removes its shared memory.
+	# On QUIT a server ends at once and cleans up, unless it is just starting.
 	sandbox_kill QUIT || sandbox_kill KILL || :
+	remove_shared_memory
 	rm -rf "$sandbox"
 }
 
