@@ -43,17 +43,6 @@ typedef struct Acquisition
 	int			granted;		/* so many, from the first on */
 } Acquisition;
 
-/*
- * Does the session hold the lock already as strongly as form asks for?  Then
- * nobody else can have had it in between, and its token is still right.
- */
-static bool
-holds_as_strongly(const NamedLock *lock, LockForm form)
-{
-	return lock_held_by_me(&lock->tag, ExclusiveLock) ||
-		lock_held_by_me(&lock->tag, form.mode);
-}
-
 /* Make ready what the acquire needs once locks are granted. */
 static Acquisition
 prepare(const NamedLock *locks, int count, LockForm form)
@@ -70,9 +59,15 @@ prepare(const NamedLock *locks, int count, LockForm form)
 static bool
 wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
 {
-	grant->held_before = held_now(grant->held);
-	grant->same_token = holds_as_strongly(grant->lock, form);
-	return wait_for_lock(grant->lock, form, deadline, &grant->waited) != LOCKACQUIRE_NOT_AVAIL;
+	LockAcquireResult result = wait_for_lock(grant->lock, form, deadline, &grant->waited);
+	LOCKMODE	other = form.mode == ExclusiveLock ? ShareLock : ExclusiveLock;
+	bool		same_mode = result == LOCKACQUIRE_ALREADY_HELD;
+	bool		other_mode = lock_held_by_me(&grant->lock->tag, other);
+
+	/* Held as strongly before, nobody else can have had it in between. */
+	grant->same_token = same_mode || (other_mode && other == ExclusiveLock);
+	grant->held_before = same_mode || other_mode;
+	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /*
@@ -109,6 +104,7 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 	for (int i = 0; i < acquisition->count; i++)
 	{
 		Grant	   *grant = &acquisition->grants[i];
+		TimestampTz now;
 
 		if (grant->same_token && grant->held->token != NO_TOKEN)
 		{
@@ -116,9 +112,10 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 			continue;
 		}
 		tokens[i] = token_draw();
-		label_put(&grant->lock->id, GetCurrentTimestamp(), 0, tokens[i]);
+		now = GetCurrentTimestamp();
+		label_put(&grant->lock->id, now, 0, tokens[i]);
 		if (!grant->held_before)
-			name_acquired(grant->lock, !grant->waited);
+			name_acquired(grant->lock, now, !grant->waited);
 	}
 }
 

@@ -136,7 +136,7 @@ advisory_lock_token(PG_FUNCTION_ARGS)
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
 	HeldLock   *held = held_find(&lock);
 
-	if (!held || !held_now(held))
+	if (!held || !lock_held_in_any_mode(&held->tag))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(held->token);
 }

@@ -25,6 +25,9 @@
 #include "names.h"
 #include "permit.h"
 
+/* Most sessions hold one lock or two */
+#define INITIAL_SIZE 8
+
 /* No sweep below this number of entries */
 #define MIN_SWEEP_SIZE 64
 
@@ -46,17 +49,9 @@ create_table(void)
 									  ALLOCSET_DEFAULT_SIZES)
 	};
 
-	held_locks = hash_create("advisory_lock held locks", MIN_SWEEP_SIZE, &ctl,
+	held_locks = hash_create("advisory_lock held locks", INITIAL_SIZE, &ctl,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	RegisterXactCallback(at_transaction_end, NULL);
-}
-
-/* Does this session hold it in any mode, by the lock manager's word? */
-bool
-held_now(const HeldLock *held)
-{
-	return lock_held_by_me(&held->tag, ExclusiveLock) ||
-		lock_held_by_me(&held->tag, ShareLock);
 }
 
 /* Two names, one key: they exclude each other, which somebody should know. */
@@ -114,7 +109,7 @@ forget(HeldLock *held)
 void
 held_forget_if_free(HeldLock *held)
 {
-	if (!held_now(held))
+	if (!lock_held_in_any_mode(&held->tag))
 		forget(held);
 }
 
@@ -167,7 +162,7 @@ held_enter(const NamedLock *lock)
 	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, &found);
 	if (!found)
 		*held = (HeldLock) {.key = lock->id.key};
-	if (!held_now(held))
+	if (!found || !lock_held_in_any_mode(&held->tag))
 	{
 		end_hold(held);
 		reset(held, lock);
@@ -233,6 +228,9 @@ at_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
+	if (hash_get_num_entries(held_locks) == 0)
+		return;
+
 	/* Whoever holds very many session-level locks is spared the look at all. */
 	if (!transaction_level && hash_get_num_entries(held_locks) > MIN_SWEEP_SIZE)
 		return;
@@ -242,7 +240,7 @@ at_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 	{
 		bool		session_level = held->session_exclusive > 0 || held->session_shared > 0;
 
-		if (!session_level || !held_now(held))
+		if (!session_level || !lock_held_in_any_mode(&held->tag))
 			forget(held);
 	}
 }
@@ -261,7 +259,7 @@ held_end_all(void)
 		return;
 	while ((held = hash_seq_search(&scan)) != NULL)
 	{
-		if (held_now(held))
+		if (lock_held_in_any_mode(&held->tag))
 			delay_begin(held->key);
 		end_hold(held);
 		label_remove(held->key);

@@ -16,7 +16,7 @@
 
 /*
  * A lock that this session took through the extension, and may have lost
- * since: see held_now().
+ * since: see lock_held_in_any_mode().
  */
 typedef struct HeldLock
 {
@@ -39,7 +39,6 @@ extern void held_sweep(void);
 extern HeldLock *held_enter(const NamedLock *lock);
 extern HeldLock *held_find(const NamedLock *lock);
 extern const char *held_name(LockKey key);
-extern bool held_now(const HeldLock *held);
 extern int *held_session_count(HeldLock *held, LOCKMODE mode);
 extern void held_note(HeldLock *held, LockForm form, int64 token);
 extern void held_note_release(HeldLock *held, LOCKMODE mode);

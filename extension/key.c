@@ -40,7 +40,7 @@ PG_FUNCTION_INFO_V1(advisory_lock_key);
  *
  * Nothing else in this extension builds a tag or looks into its fields.
  */
-void
+static void
 set_lock_tag(LOCKTAG *tag, LockKey key)
 {
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, key.key1, key.key2, 2);
@@ -92,6 +92,26 @@ hash_name(const char *utf8)
 	return id;
 }
 
+/*
+ * The identity of a name in UTF-8.  An unlock asks for the name of the lock
+ * before, and through OpenSSL the hash costs more than all the rest of it, so
+ * the last one is kept.
+ */
+static NameId
+identify(const char *utf8)
+{
+	static char last_name[MAX_NAME_BYTES + 1] = "";
+	static NameId last_id;
+
+	if (strcmp(utf8, last_name) != 0)
+	{
+		last_name[0] = '\0';	/* the hash may fail */
+		last_id = hash_name(utf8);
+		strlcpy(last_name, utf8, sizeof(last_name));
+	}
+	return last_id;
+}
+
 static void
 check_name_length(const char *name, int len, int utf8_len)
 {
@@ -141,7 +161,7 @@ named_lock_init(NamedLock *lock, const char *name)
 	char	   *utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);
 
 	lock->name = name;
-	lock->id = hash_name(utf8);
+	lock->id = hash_name(utf8);	/* it may be too long to be kept */
 	set_lock_tag(&lock->tag, lock->id.key);
 	if (utf8 != name)
 		pfree(utf8);			/* pools ask for many names */
@@ -159,7 +179,7 @@ named_lock_init_text(NamedLock *lock, const text *name)
 	utf8 = pg_server_to_any(str, len, PG_UTF8);
 	check_name_length(str, len, strlen(utf8));
 	lock->name = str;
-	lock->id = hash_name(utf8);
+	lock->id = identify(utf8);
 	set_lock_tag(&lock->tag, lock->id.key);
 }
 

@@ -153,7 +153,7 @@ name_wanted(const NamedLock *lock)
  * it did not wait, so name_wanted() has not been called.
  */
 void
-name_acquired(const NamedLock *lock, bool warn)
+name_acquired(const NamedLock *lock, TimestampTz now, bool warn)
 {
 	Registry   *reg = tracking_registry();
 	NameEntry  *entry;
@@ -162,7 +162,7 @@ name_acquired(const NamedLock *lock, bool warn)
 	if (!reg || (entry = use_name(reg, lock)) == NULL)
 		return;
 	entry->acquisitions++;
-	entry->last_acquired_at = GetCurrentTimestamp();
+	entry->last_acquired_at = now;
 	has_namesake = entry->has_namesake;
 	dshash_release_lock(reg->names, entry);
 	if (warn && has_namesake)

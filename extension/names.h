@@ -32,7 +32,7 @@ typedef struct NameEntry
 } NameEntry;
 
 extern void name_wanted(const NamedLock *lock);
-extern void name_acquired(const NamedLock *lock, bool warn);
+extern void name_acquired(const NamedLock *lock, TimestampTz now, bool warn);
 extern void name_waited(const NamedLock *lock, int64 wait);
 extern void name_timed_out(const NamedLock *lock);
 extern void name_released(const NameId *id, int64 hold);

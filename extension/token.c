@@ -76,7 +76,7 @@ token_sequence(void)
 	Oid			schema = get_namespace_oid("advisory_lock", true);
 	Oid			sequence = OidIsValid(schema) ? get_relname_relid("token_sequence", schema) : InvalidOid;
 
-	if (!OidIsValid(sequence) || get_rel_relkind(sequence) != RELKIND_SEQUENCE)
+	if (!OidIsValid(sequence))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("sequence \"advisory_lock.token_sequence\" does not exist"),

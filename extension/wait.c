@@ -36,7 +36,7 @@ typedef struct Wait
 {
 	const NamedLock *lock;
 	LockForm	form;
-	bool		held_before;	/* in this mode */
+	bool		labelled;		/* by a label of the wait's own */
 	LockAcquireResult result;
 	int			session_lock_timeout;
 	instr_time	start;
@@ -47,6 +47,13 @@ const char *
 lock_mode_name(LOCKMODE mode)
 {
 	return mode == ExclusiveLock ? "exclusive" : "shared";
+}
+
+/* Does this session hold the lock, by the lock manager's word? */
+bool
+lock_held_in_any_mode(const LOCKTAG *tag)
+{
+	return lock_held_by_me(tag, ExclusiveLock) || lock_held_by_me(tag, ShareLock);
 }
 
 /*
@@ -97,7 +104,8 @@ static void
 begin_wait(Wait *wait)
 {
 	name_wanted(wait->lock);
-	if (!wait->held_before)
+	wait->labelled = !lock_held_in_any_mode(&wait->lock->tag);
+	if (wait->labelled)
 		label_put(&wait->lock->id, 0, 0, NO_TOKEN);
 	INSTR_TIME_SET_CURRENT(wait->start);
 
@@ -114,21 +122,20 @@ end_wait(const Wait *wait)
 	INSTR_TIME_SET_CURRENT(duration);
 	INSTR_TIME_SUBTRACT(duration, wait->start);
 	name_waited(wait->lock, INSTR_TIME_GET_MICROSEC(duration));
-	if (!wait->held_before)
+	if (wait->labelled)
 		label_remove(wait->lock->id.key);
 }
 
 /*
- * An error ended the wait, or struck in the instant of the grant: hold again
- * what was held before.
+ * An error ended the wait, or struck in the instant of the grant.  Who waits
+ * did not hold the lock in this mode, so if it is held now, it is released.
  */
 static void
 recover(const Wait *wait)
 {
 	LockTimeout = wait->session_lock_timeout;
 	LockErrorCleanup();
-	if (wait->result != LOCKACQUIRE_NOT_AVAIL ||
-		(!wait->held_before && lock_held_by_me(&wait->lock->tag, wait->form.mode)))
+	if (lock_held_by_me(&wait->lock->tag, wait->form.mode))
 		LockRelease(&wait->lock->tag, wait->form.mode, wait->form.session);
 	end_wait(wait);
 }
@@ -194,9 +201,7 @@ LockAcquireResult
 wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, bool *waited)
 {
 	Wait		wait = {
-		.lock = lock, .form = form,
-		.held_before = lock_held_by_me(&lock->tag, form.mode),
-		.session_lock_timeout = LockTimeout
+		.lock = lock, .form = form, .session_lock_timeout = LockTimeout
 	};
 	ErrorContextCallback context = {error_context_stack, wait_error_context, &wait};
 	int			limit = deadline_remaining_ms(deadline);
