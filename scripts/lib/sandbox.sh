@@ -144,7 +144,8 @@ sandbox_environment() {
 		esac
 	done
 	sandbox_env=(ADVISORY_LOCK_SANDBOX="$sandbox" HOME="$sandbox/home"
-		TMPDIR="$sandbox/tmp" LC_ALL=C.UTF-8 PATH="$bindir:$(usable_path)"
+		TMPDIR="$sandbox/tmp" LANG=C.UTF-8 LC_ALL=C.UTF-8
+		PATH="$bindir:$(usable_path)"
 		PGHOST="$sandbox/run" PGUSER=postgres PGDATABASE=postgres)
 }
 

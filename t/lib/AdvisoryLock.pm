@@ -60,7 +60,8 @@ our @EXPORT = qw(
 =item start_node(name, %options)
 
 Makes and starts a server of its own and returns its PostgreSQL::Test::Cluster.
-It is stopped and removed when the test ends.  Options:
+Its databases are in UTF8.  It is stopped and removed when the test ends.
+Options:
 
   extension => 0    do not create the extension in database postgres
   preload => 0|1    shared_preload_libraries; default: where the registry
@@ -75,7 +76,10 @@ sub start_node
 	my ($name, %opts) = @_;
 
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(@{ $opts{init} // [] });
+	# The caller's locale must not decide on the encoding.
+	$node->init(
+		extra => [ '--no-locale', '--encoding=UTF8' ],
+		@{ $opts{init} // [] });
 	configure_registry($node, $opts{preload});
 	$node->append_conf('postgresql.conf', $opts{conf}) if defined $opts{conf};
 	$node->start;
