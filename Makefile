@@ -31,3 +31,6 @@ CLIENT_TARGETS = all install uninstall clean
 $(CLIENT_TARGETS): %: client-%
 $(CLIENT_TARGETS:%=client-%): client-%:
 	$(MAKE) -C client $* PG_CONFIG='$(PG_CONFIG)' CC='$(CC)'
+
+# Not at the same time: both build.
+client-install: client-all
