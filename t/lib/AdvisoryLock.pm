@@ -44,7 +44,6 @@ use Test::More;
 our @EXPORT = qw(
   configure_registry
   conninfo
-  enter_private_network
   missing_program
   session
   start_node
@@ -183,31 +182,6 @@ sub missing_program
 		  '/usr/sbin', '/sbin';
 	}
 	return;
-}
-
-=pod
-
-=item enter_private_network()
-
-To be called before anything else by a test that needs network interfaces of
-its own: starts the test again with CAP_NET_ADMIN and CAP_SYS_ADMIN in a user,
-mount and network namespace of its own, as the same user, so that servers can
-be started.  Where the system does not allow that, the whole test is skipped.
-
-=cut
-
-sub enter_private_network
-{
-	return if $ENV{ADVISORY_LOCK_PRIVATE_NETWORK};
-
-	my @enter = qw(unshare --user --map-current-user --keep-caps --mount --net);
-	plan skip_all => 'user namespaces are not allowed here'
-	  unless system("@enter ip link set lo up >/dev/null 2>&1") == 0;
-
-	local $ENV{ADVISORY_LOCK_PRIVATE_NETWORK} = 1;
-	exec @enter, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh',
-	  $^X, (map { "-I$_" } @INC), $0, @ARGV
-	  or die "could not execute unshare: $!";
 }
 
 =pod
