@@ -146,12 +146,23 @@ child_group_exists(const Child *child)
 	return child->pid > 0 && (kill(-child->pid, 0) == 0 || errno == EPERM);
 }
 
+void
+child_adopt_orphans(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
 ChildEvent
 child_reap(Child *child)
 {
 	int			status;
+	pid_t		pid;
 
-	if (!child->running || waitpid(child->pid, &status, WNOHANG | WUNTRACED) <= 0)
+	/* adopted orphans only have to be reaped */
+	do
+		pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
+	while (pid > 0 && pid != child->pid);
+	if (pid <= 0)
 		return CHILD_NOTHING;
 	if (WIFSTOPPED(status))
 	{

@@ -43,6 +43,12 @@ extern int	child_start(Child *child, char *const *argv, int terminal_fd);
 /* Send a signal to the command's process group, which may have gone. */
 extern void child_signal(const Child *child, int signo);
 
+/*
+ * Become the parent of what the command leaves behind, so that child_reap()
+ * clears it away as soon as it ends, whatever the machine's init does.
+ */
+extern void child_adopt_orphans(void);
+
 /* Is anything left in the command's process group? */
 extern bool child_group_exists(const Child *child);
 

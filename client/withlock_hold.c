@@ -112,6 +112,7 @@ lose(Run *run, const char *reason)
 	say_error("%s", consequences[options->on_lost]);
 	run->phase = PHASE_STOPPING;
 	run->act_at = NEVER;
+	child_adopt_orphans();
 	if (options->on_lost == ON_LOST_KILL)
 		child_signal(&run->child, SIGKILL);
 	if (options->on_lost == ON_LOST_TERM)
@@ -126,14 +127,15 @@ lose(Run *run, const char *reason)
 
 /*
  * The command itself has gone.  What it left in its process group had the
- * same signal and gets the rest of the same grace.
+ * same signal and gets the rest of the same grace.  act_at is NEVER if the
+ * group was killed already, or is to be left alone.
  */
 static void
 stop_leftovers(Run *run)
 {
-	if (run->options->on_lost == ON_LOST_IGNORE || !child_group_exists(&run->child))
+	if (run->act_at == NEVER || !child_group_exists(&run->child))
 		stopped(run);
-	else if (now_ms() >= run->act_at || run->options->on_lost == ON_LOST_KILL)
+	else if (now_ms() >= run->act_at)
 	{
 		child_signal(&run->child, SIGKILL);
 		stopped(run);

@@ -119,7 +119,7 @@ read_action(const OptionSpec *spec, Options *options, char *value)
 #define ONE_ACTION "the only one of --list, --status and --kill"
 
 static const OptionSpec specs[] = {
-	{"db", 'd', "CONNINFO", "database to connect to, by name, key=value or URI",
+	{"db", 'd', "CONNINFO", "the database: name, key=value ... or URI",
 	read_string, FIELD(db), 0, 0, NULL},
 	{"host", 'h', "HOST", "server's host name or socket directory",
 	read_string, FIELD(host), 0, 0, NULL},

@@ -1,0 +1,220 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# A lock that is lost while the command runs: the command does not outlive it.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+use Proxy;
+use Withlock;
+
+my $node = start_node('main', conf => 'restart_after_crash = on');
+$ENV{WITHLOCK_DB} = conninfo($node);
+
+# Ends the session that holds the lock of the name.
+sub terminate_holder
+{
+	my ($name) = @_;
+
+	is($node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('$name')"),
+		1, "the session that holds $name is ended");
+	return;
+}
+
+# A command that says when it is ready, and ignores TERM.
+my @stubborn = ('sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done');
+# One that says when it ends.
+my @obedient = ($^X, '-MTime::HiRes=time', '-e',
+	'$| = 1; $SIG{TERM} = sub { print "end ", time, "\n"; exit 5 }; print "ready\n"; sleep 1 while 1;');
+
+# S06, W07, W08: the session is ended by an administrator
+my $running = start_withlock('a', '--', @stubborn);
+$running->wait_output(qr/ready/);
+my $command = $running->wait_command;
+my $begin = time;
+terminate_holder('a');
+is($running->wait, 74, '74: the lock was lost');
+cmp_ok(time - $begin, '<', 6, 'a command that ignores TERM is gone within 6 s');
+cmp_ok(time - $begin, '>', 4.5, '... after its grace');
+ok(!kill(0, $command), '... indeed');
+like($running->stderr, qr/^withlock: lock "a" is lost: .*terminat/m, 'the message names the lock and the reason');
+
+# A command that obeys, and a waiter with no delay: hardly any overlap
+my $worst = 0;
+foreach my $round (1 .. 10)
+{
+	my $first = start_withlock('a', '--lock-delay', '0', '--', @obedient);
+	$first->wait_output(qr/ready/);
+	my $second = start_withlock('a', '--', $^X, '-MTime::HiRes=time', '-e', 'print "begin ", time, "\n"');
+	wait_until
+	{
+		$node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1';
+	}
+	'the second one waits';
+	$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('a')");
+	$second->wait;
+	is($first->wait, 74, "round $round: 74, not the status of the command") if $round == 1;
+	my ($end) = $first->stdout =~ /end (\S+)/;
+	my ($start) = $second->stdout =~ /begin (\S+)/;
+	$worst = $end - $start if $end - $start > $worst;
+}
+cmp_ok($worst, '<', 0.2, 'no second holder overlaps by more than 200 ms')
+  or diag "$worst s";
+note sprintf 'longest overlap: %.3f s', $worst;
+
+# --on-lost, --grace
+$running = start_withlock('a', '--on-lost', 'kill', '--', @stubborn);
+$running->wait_output(qr/ready/);
+$begin = time;
+terminate_holder('a');
+is($running->wait, 74, '--on-lost kill: 74');
+cmp_ok(time - $begin, '<', 2, '... at once');
+
+$running = start_withlock('a', '--grace', '500ms', '--', @stubborn);
+$running->wait_output(qr/ready/);
+$begin = time;
+terminate_holder('a');
+is($running->wait, 74, '--grace 500ms: 74');
+cmp_ok(time - $begin, '<', 3, '... soon');
+
+$running = start_withlock('b', '--on-lost', 'ignore', '--', 'sh', '-c',
+	'echo ready; trap "echo done; exit 3" USR1; while :; do sleep 0.05; done');
+$running->wait_output(qr/ready/);
+terminate_holder('b');
+$running->wait_errors(qr/is lost/);
+kill 'USR1', $running->pid;
+is($running->wait, 74, '--on-lost ignore: 74 in the end');
+is($running->stdout, "ready\ndone\n", '... when the command has ended by itself');
+
+# What the command has left in its process group
+$running = start_withlock('a', '--grace', '1s', '--', 'sh', '-c',
+	'(trap "" TERM; while :; do sleep 0.1; done) & echo $!; wait');
+$running->wait_output(qr/^\d+$/m);
+my ($leftover) = $running->stdout =~ /(\d+)/;
+terminate_holder('a');
+is($running->wait, 74, 'a process left by the command');
+wait_until { !kill 0, $leftover } 'it has gone';
+pass('... does not outlive the lock either');
+
+# A stopped command cannot obey until it is continued
+$running = start_withlock('a', '--', @obedient);
+$running->wait_output(qr/ready/);
+kill 'STOP', $running->wait_command;
+$begin = time;
+terminate_holder('a');
+is($running->wait, 74, 'a stopped command');
+like($running->stdout, qr/end/, '... is continued to end');
+cmp_ok(time - $begin, '<', 4, '... before its grace is over');
+
+# W05: withlock is killed
+$running = start_withlock('a', '--', 'sleep', '60');
+$command = $running->wait_command;
+kill 'KILL', $running->pid;
+is($running->wait, 'signal 9', 'withlock is killed by SIGKILL');
+wait_until { !kill 0, $command } 'the command is gone';
+pass('... and the command with it');
+
+# W09: withlock is stopped, loses the lock, and is continued
+$running = start_withlock('a', '--lock-delay', '0', '--', @obedient);
+$running->wait_output(qr/ready/);
+kill 'STOP', $running->pid;
+wait_until { process_state($running->pid) eq 'T' } 'withlock is stopped';
+terminate_holder('a');
+kill 'CONT', $running->pid;
+is($running->wait, 74, 'stopped, and continued without the lock');
+like($running->stdout, qr/end/, '... the command got TERM');
+
+# The same while it is held: nothing happens, and the command gets its CONT
+$running = start_withlock('a', '--', 'sh', '-c', 'trap "echo cont" CONT; echo ready; while :; do sleep 0.05; done');
+$running->wait_output(qr/ready/);
+kill 'STOP', $running->pid;
+wait_until { process_state($running->pid) eq 'T' } 'withlock is stopped';
+kill 'CONT', $running->pid;
+$running->wait_output(qr/cont/);
+kill 'TERM', $running->pid;
+is($running->wait, 128 + 15, 'stopped, and continued with the lock');
+is($running->stdout, "ready\ncont\n", '... the command got CONT once');
+
+# S18, S19: the session lives, the lock does not
+my $proxy = Proxy->new($node);
+$running = start_withlock('a', '--db', $proxy->conninfo, '--', @obedient);
+$running->wait_output(qr/ready/);
+$proxy->inject('SELECT pg_advisory_unlock_all()');
+$begin = time;
+is($running->wait, 74, 'the lock is released behind the back of withlock');
+cmp_ok(time - $begin, '<', 12, '... which it notices at the next check');
+
+# A session that is asked to cancel what it does holds its lock
+$running = start_withlock('a', '--', 'sh', '-c', 'trap "echo cont" CONT; echo ready; while :; do sleep 0.05; done');
+$running->wait_output(qr/ready/);
+$node->safe_psql('postgres',
+	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: a'");
+kill 'CONT', $running->pid;		# it checks at once then
+$running->wait_output(qr/cont/);
+kill 'TERM', $running->pid;
+is($running->wait, 128 + 15, 'pg_cancel_backend() does not lose the lock');
+
+# S03: a server that does not answer any more
+$running = start_withlock('a', '--db', $proxy->conninfo, '--', @obedient);
+$running->wait_output(qr/ready/);
+$proxy->swallow;
+$begin = time;
+kill 'CONT', $running->pid;		# it checks at once then
+is($running->wait, 74, 'the server does not answer');
+cmp_ok(time - $begin, '<', 12, '... for 8 s');
+like($running->stderr, qr/does not answer/, '... and that is the reason given');
+$proxy->close;
+
+# W23: the lock cannot be released
+$proxy = Proxy->new($node);
+$running = start_withlock('c', '--db', $proxy->conninfo, '--', 'sh', '-c',
+	'trap "exit 6" TERM; echo ready; while :; do sleep 0.05; done');
+$running->wait_output(qr/ready/);
+$proxy->swallow;
+$begin = time;
+kill 'TERM', $running->pid;
+is($running->wait, 6, 'the release fails: the status of the command is kept');
+like($running->stderr, qr/^withlock: lock "c": could not be released/m, '... and a warning given');
+cmp_ok(time - $begin, '<', 5, '... within a bounded time');
+$proxy->close;
+
+# S11, S12: the server restarts, or crashes
+foreach my $mode ('fast', 'immediate')
+{
+	$running = start_withlock('a', '--', @obedient);
+	$running->wait_output(qr/ready/);
+	$node->stop($mode);
+	is($running->wait, 74, "the server is stopped ($mode)");
+	$node->start;
+}
+my $victim = session($node);
+$running = start_withlock('a', '--', @obedient);
+$running->wait_output(qr/ready/);
+kill 'KILL', $victim->pid;
+is($running->wait, 74, 'another session crashes');
+$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not recover';
+
+# Settings of a role that would end waits and idle sessions
+$node->safe_psql('postgres', <<'EOT');
+CREATE ROLE hasty LOGIN;
+GRANT USAGE ON SCHEMA advisory_lock TO hasty;
+ALTER ROLE hasty SET statement_timeout = '1s';
+ALTER ROLE hasty SET lock_timeout = '1s';
+ALTER ROLE hasty SET idle_session_timeout = '1s';
+ALTER ROLE hasty SET idle_in_transaction_session_timeout = '1s';
+EOT
+my $first = start_withlock('d', '-U', 'hasty', '--', 'sh', '-c', 'sleep 3; exit 4');
+$first->wait_command;
+my $second = start_withlock('d', '-U', 'hasty', '--', 'sh', '-c', 'sleep 2; exit 5');
+my $third = start_withlock('e', '-U', 'hasty', '--transaction', '--', 'sh', '-c', 'sleep 2; exit 6');
+is($first->wait, 4, 'a role with timeouts of 1 s holds for 3 s');
+is($second->wait, 5, '... and waits as long, and holds again');
+is($third->wait, 6, '... and holds by a transaction');
+
+done_testing();

@@ -1,0 +1,264 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+=pod
+
+=head1 NAME
+
+Proxy - something between client and server that misbehaves on command
+
+=head1 SYNOPSIS
+
+  use Proxy;
+
+  my $proxy = Proxy->new($node);
+  withlock('job', '--db', $proxy->conninfo, 'true');
+  $proxy->inject('SELECT pg_advisory_unlock_all()');
+  $proxy->swallow;
+
+=cut
+
+package Proxy;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Carp;
+use IO::Select;
+use IO::Socket::UNIX;
+use POSIX ();
+use PostgreSQL::Test::Utils;
+
+=pod
+
+=head1 METHODS
+
+=over
+
+=item new(node, greeting => BYTES)
+
+Listens on a socket of its own and passes connections on to the server, all in
+a process of its own.  With C<greeting> it does not connect to any server but
+answers the start-up packet with those bytes.
+
+=cut
+
+sub new
+{
+	my ($class, $node, %opts) = @_;
+
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	my $listener = IO::Socket::UNIX->new(
+		Local => "$directory/.s.PGSQL.5000",
+		Listen => 10) or croak "could not listen: $!";
+	pipe(my $orders, my $commander) or croak "could not create a pipe: $!";
+	my $self = bless { directory => $directory, commander => $commander }, $class;
+	$self->{pid} = fork // croak "could not fork: $!";
+	if ($self->{pid} == 0)
+	{
+		CORE::close $commander;
+		$SIG{PIPE} = 'IGNORE';
+		serve({
+			listener => $listener,
+			orders => $orders,
+			server => $node && $node->host . '/.s.PGSQL.' . $node->port,
+			greeting => $opts{greeting},
+			select => IO::Select->new($listener, $orders),
+			peer => {},
+			is_server => {},
+			skip => {} });
+		POSIX::_exit(0);
+	}
+	return $self;
+}
+
+=pod
+
+=item conninfo(dbname)
+
+How to connect through it.
+
+=cut
+
+sub conninfo
+{
+	my ($self, $dbname) = @_;
+
+	return "host=$self->{directory} port=5000 dbname=" . ($dbname // 'postgres');
+}
+
+=pod
+
+=item inject(sql)
+
+Has each server session execute the SQL, unseen by its client.  The client
+must be idle.
+
+=item swallow()
+
+From now on nothing passes in either direction, and nothing is closed.
+
+=item cut()
+
+Closes all connections.
+
+=cut
+
+sub inject { return $_[0]->order("inject $_[1]"); }
+sub swallow { return $_[0]->order('swallow'); }
+sub cut { return $_[0]->order('cut'); }
+
+sub order
+{
+	my ($self, $text) = @_;
+
+	syswrite($self->{commander}, "$text\n") // croak "could not give an order: $!";
+	return;
+}
+
+sub serve
+{
+	my ($s) = @_;
+
+	while (1)
+	{
+		foreach my $socket ($s->{select}->can_read)
+		{
+			# closed together with its other end
+			next unless $socket->opened;
+			if ($socket == $s->{listener}) { accept_client($s); }
+			elsif ($socket == $s->{orders}) { obey($s) or return; }
+			else { pass_on($s, $socket); }
+		}
+	}
+	return;
+}
+
+sub accept_client
+{
+	my ($s) = @_;
+	my $client = $s->{listener}->accept or return;
+
+	if (defined $s->{greeting})
+	{
+		$client->sysread(my $startup, 65536);
+		$client->syswrite($s->{greeting});
+		$s->{select}->add($client);
+		return;
+	}
+	my $server = IO::Socket::UNIX->new($s->{server}) or return;
+	$s->{select}->add($client, $server);
+	$s->{peer}{$client} = $server;
+	$s->{peer}{$server} = $client;
+	$s->{is_server}{$server} = $server;
+	return;
+}
+
+sub obey
+{
+	my ($s) = @_;
+	my $order = readline $s->{orders} // return 0;
+
+	chomp $order;
+	if ($order =~ /^inject (.*)/)
+	{
+		foreach my $server (values %{ $s->{is_server} })
+		{
+			syswrite $server, 'Q' . pack('N', 5 + length $1) . "$1\0";
+			$s->{skip}{$server} = '';
+		}
+	}
+	elsif ($order eq 'swallow') { $s->{swallow} = 1; }
+	elsif ($order eq 'cut') { drop($s, $_) foreach values %{ $s->{is_server} }; }
+	return 1;
+}
+
+sub pass_on
+{
+	my ($s, $socket) = @_;
+	my $length = $socket->sysread(my $buffer, 65536);
+
+	if (!$length)
+	{
+		drop($s, $socket);
+		return;
+	}
+	return if $s->{swallow} || !$s->{peer}{$socket};
+	$buffer = skip_answer($s, $socket, $buffer) if defined $s->{skip}{$socket};
+	$s->{peer}{$socket}->syswrite($buffer) if length $buffer;
+	return;
+}
+
+# Leave out messages up to the next ReadyForQuery.
+sub skip_answer
+{
+	my ($s, $socket, $buffer) = @_;
+
+	$buffer = $s->{skip}{$socket} . $buffer;
+	while (length $buffer >= 5)
+	{
+		my ($type, $size) = unpack 'aN', $buffer;
+
+		last if length $buffer < $size + 1;
+		substr($buffer, 0, $size + 1) = '';
+		if ($type eq 'Z')
+		{
+			delete $s->{skip}{$socket};
+			return $buffer;
+		}
+	}
+	$s->{skip}{$socket} = $buffer;
+	return '';
+}
+
+sub drop
+{
+	my ($s, $socket) = @_;
+
+	# a swallowed connection stays as it is
+	return $s->{select}->remove($socket) if $s->{swallow};
+	foreach my $end ($s->{peer}{$socket}, $socket)
+	{
+		next unless $end;
+		$s->{select}->remove($end);
+		delete $s->{peer}{$end};
+		delete $s->{is_server}{$end};
+		delete $s->{skip}{$end};
+		CORE::close $end;
+	}
+	return;
+}
+
+=pod
+
+=item close()
+
+Ends it.
+
+=cut
+
+sub close
+{
+	my ($self) = @_;
+
+	my $pid = delete $self->{pid} or return;
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	return;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+
+	local ($?, $!);
+	$self->close;
+	return;
+}
+
+=pod
+
+=back
+
+=cut
+
+1;
