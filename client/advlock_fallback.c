@@ -64,7 +64,7 @@ static advlock_result
 cleaned_up(advlock *h)
 {
 	if (!advl_rows(h->op.results[0]))
-		return advl_server_error(h, h->op.results[0]);
+		return advl_lose_because(h, "could not release locks that were taken in vain");
 	return h->op.outcome;
 }
 
@@ -117,6 +117,17 @@ granted_with_error(advlock *h, bool timed_out, const PGresult *attempt)
 	return timed_out ? take_next(h) : advl_give_up(h, advl_server_error(h, attempt));
 }
 
+/* The look failed: unless it was held before, release what may be held. */
+static advlock_result
+not_seen(advlock *h, const PGresult *attempt, const PGresult *look)
+{
+	const advl_lock *lock = h->op.wanted;
+
+	if (advl_rows(attempt) || advl_find_mode(h->held, lock->name, lock->shared) == NULL)
+		wanted_to_taken(h);
+	return advl_give_up(h, advl_server_error(h, look));
+}
+
 /* The results of an attempt: the slice, the attempt itself, the look. */
 static advlock_result
 attempted(advlock *h)
@@ -126,7 +137,7 @@ attempted(advlock *h)
 	bool		timed_out = strcmp(advl_state(attempt), "55P03") == 0;
 
 	if (!advl_rows(look))
-		return advl_give_up(h, advl_server_error(h, look));
+		return not_seen(h, attempt, look);
 	if (!advl_rows(attempt))
 		return advl_is_true(look, 0) ? granted_with_error(h, timed_out, attempt) :
 			not_granted(h, timed_out, attempt);

@@ -63,6 +63,17 @@ advl_find_mode(advl_lock *list, const char *name, bool shared)
 	return NULL;
 }
 
+/* The server has one token for a name, whatever the modes it is held in. */
+static void
+renew_token(advlock *h, const advl_lock *lock)
+{
+	for (advl_lock *l = h->held; (l = advl_find(l, lock->name)) != NULL; l = l->next)
+	{
+		if (l->permit == 0)
+			l->token = lock->token;
+	}
+}
+
 /* Remember a lock that was granted; the handle owns it now. */
 void
 advl_hold(advlock *h, advl_lock *lock)
@@ -70,11 +81,13 @@ advl_hold(advlock *h, advl_lock *lock)
 	advl_lock  *before = NULL;
 
 	if (lock->permit == 0)
+	{
+		renew_token(h, lock);
 		before = advl_find_mode(h->held, lock->name, lock->shared);
+	}
 	if (before != NULL)
 	{
 		before->count++;
-		before->token = lock->token;
 		free(lock);
 		return;
 	}

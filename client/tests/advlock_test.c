@@ -1,0 +1,72 @@
+/*-------------------------------------------------------------------------
+ *
+ * advlock_test.c
+ *	  Tests of libadvlock against a real server.
+ *
+ *	advlock_test list				names of the tests, and where they make sense
+ *	advlock_test CONNINFO NAME...	runs them; status 0 if all pass
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+
+static const test_case *const groups[] = {
+	argument_tests, locking_tests, nonblocking_tests, failure_tests,
+	session_tests, transaction_tests, pooler_tests,
+};
+
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+static int
+list_tests(void)
+{
+	for (size_t i = 0; i < GROUPS; i++)
+	{
+		for (const test_case *t = groups[i]; t->name != NULL; t++)
+			printf("%s %s\n", t->name, t->where);
+	}
+	return 0;
+}
+
+static int
+run_test(const char *name)
+{
+	for (size_t i = 0; i < GROUPS; i++)
+	{
+		for (const test_case *t = groups[i]; t->name != NULL; t++)
+		{
+			if (strcmp(t->name, name) != 0)
+				continue;
+			t->run();
+			return 0;
+		}
+	}
+	fprintf(stderr, "there is no test \"%s\"\n", name);
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return list_tests();
+	if (argc < 3)
+	{
+		fprintf(stderr, "usage: advlock_test list | CONNINFO NAME...\n");
+		return 2;
+	}
+	test_conninfo = argv[1];
+	for (int i = 2; i < argc; i++)
+	{
+		int			status = run_test(argv[i]);
+
+		if (status != 0)
+			return status;
+	}
+	return 0;
+}

@@ -1,0 +1,195 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_pooler.c
+ *	  Sessions that are not what they seem: through a pooler, on a standby.
+ *
+ * The environment says how these are reached: TEST_TRANSACTION_POOLER,
+ * TEST_SESSION_POOLER and TEST_STANDBY are connection strings.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+static advlock_open_options
+options_for(const char *variable)
+{
+	advlock_open_options o;
+
+	advlock_open_options_init(&o);
+	o.conninfo = getenv(variable);
+	check(o.conninfo != NULL);
+	return o;
+}
+
+static void
+check_refused(const advlock_open_options *o, advlock_result why)
+{
+	advlock    *h = advlock_open_with(o);
+	PGconn	   *conn;
+
+	check_result(h, advlock_status(h), why);
+	check(strstr(advlock_error(h), "pooler") != NULL || why != ADVLOCK_POOLER);
+	check_result(h, advlock_lock(h, "x", NULL), why);
+	advlock_close(h);
+
+	conn = PQconnectdb(o->conninfo);
+	h = advlock_attach(conn);
+	check_result(h, advlock_status(h), why);
+	check_result(h, advlock_try_lock(h, "x"), why);
+	advlock_close(h);
+	PQfinish(conn);
+}
+
+static void
+pooler_is_refused(void)
+{
+	advlock_open_options o = options_for("TEST_TRANSACTION_POOLER");
+
+	check_refused(&o, ADVLOCK_POOLER);
+	o = options_for("TEST_SESSION_POOLER");
+	check_refused(&o, ADVLOCK_POOLER);
+}
+
+static void
+session_pooler_is_allowed(void)
+{
+	advlock_open_options o = options_for("TEST_SESSION_POOLER");
+	advlock    *a;
+	advlock    *b = open_ready();
+
+	o.allow_pooler = 1;
+	a = advlock_open_with(&o);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_BUSY);
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(a, advlock_unlock(a, "x"), ADVLOCK_OK);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_OK);
+	advlock_close(a);
+	advlock_close(b);
+}
+
+/* The pooler has one connection to the server for both. */
+static void
+two_clients_one_connection(void)
+{
+	advlock_open_options o = options_for("TEST_TRANSACTION_POOLER");
+	advlock_options at_once = with_timeout(0);
+	advlock    *a;
+	advlock    *b;
+	advlock    *direct = open_ready();
+
+	o.transaction = 1;
+	a = advlock_open_with(&o);
+	check_result(a, advlock_status(a), ADVLOCK_OK);
+	b = advlock_open_with(&o);
+	check_result(b, advlock_status(b), ADVLOCK_OK);
+
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(direct, advlock_try_lock(direct, "x"), ADVLOCK_BUSY);
+
+	/* The only connection is taken: not even a failure comes back in time. */
+	check_result(b, advlock_lock(b, "x", &at_once), ADVLOCK_BUSY);
+	advlock_close(b);
+	b = advlock_start_open(&o);
+	check_result(b, advlock_status(b), ADVLOCK_WAITING);
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(a, advlock_unlock(a, "x"), ADVLOCK_OK);
+	check_result(b, finish(b), ADVLOCK_OK);
+	check_result(b, advlock_lock(b, "x", NULL), ADVLOCK_OK);
+	check_result(direct, advlock_try_lock(direct, "x"), ADVLOCK_BUSY);
+	advlock_close(b);
+	check_result(direct, advlock_try_lock(direct, "x"), ADVLOCK_OK);
+	advlock_close(a);
+	advlock_close(direct);
+}
+
+/* What we set is gone with the transaction: others share the session. */
+static void
+pooler_session_is_left_clean(void)
+{
+	advlock_open_options o = options_for("TEST_TRANSACTION_POOLER");
+	PGconn	   *conn = PQconnectdb(o.conninfo);
+	advlock    *h;
+	static const char settings[] =
+	"SELECT string_agg(name || '=' || setting, ',' ORDER BY name) FROM pg_settings"
+	" WHERE source IN ('session', 'client') AND name NOT IN ('application_name')";
+	char	   *before = strdup(query_on(conn, settings, NULL));
+
+	o.transaction = 1;
+	h = advlock_open_with(&o);
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+	advlock_close(h);
+	check_string(query_on(conn, settings, NULL), before);
+	check_string(query_on(conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "0");
+	PQfinish(conn);
+	free(before);
+}
+
+static void
+standby_is_refused(void)
+{
+	advlock_open_options o = options_for("TEST_STANDBY");
+
+	check_refused(&o, ADVLOCK_STANDBY);
+}
+
+/* Of several hosts the primary is found, wherever it is in the list. */
+static void
+primary_is_found(void)
+{
+	advlock_open_options o = options_for("TEST_BOTH_HOSTS");
+	advlock    *a = advlock_open_with(&o);
+	advlock    *b = open_ready();
+
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_BUSY);
+	advlock_close(a);
+	advlock_close(b);
+}
+
+/* Locks of a standby are its own and have no token. */
+static void
+standby_is_allowed(void)
+{
+	advlock_open_options o = options_for("TEST_STANDBY");
+	const char *const names[] = {"b", "a"};
+	advlock    *a;
+	advlock    *b;
+	advlock    *primary = open_ready();
+
+	o.allow_standby = 1;
+	a = advlock_open_with(&o);
+	b = advlock_open_with(&o);
+	check_result(a, advlock_status(a), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check(advlock_token(a, "x") == 0);
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_BUSY);
+	check_result(primary, advlock_try_lock(primary, "x"), ADVLOCK_OK);
+	check_result(a, advlock_lock_many(a, names, 2, NULL), ADVLOCK_OK);
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(a, advlock_unlock(a, "x"), ADVLOCK_OK);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_OK);
+	advlock_close(a);
+	advlock_close(b);
+	advlock_close(primary);
+}
+
+const test_case pooler_tests[] = {
+	{"pooler_is_refused", "pooler", pooler_is_refused},
+	{"session_pooler_is_allowed", "pooler", session_pooler_is_allowed},
+	{"two_clients_one_connection", "pooler", two_clients_one_connection},
+	{"pooler_session_is_left_clean", "pooler", pooler_session_is_left_clean},
+	{"standby_is_refused", "standby", standby_is_refused},
+	{"primary_is_found", "standby", primary_is_found},
+	{"standby_is_allowed", "standby", standby_is_allowed},
+	{NULL, NULL, NULL}
+};

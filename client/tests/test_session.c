@@ -1,0 +1,284 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_session.c
+ *	  The sessions we open, and connections of the caller's.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+static const char *
+setting(advlock *h, const char *name)
+{
+	return query_on(advlock_connection(h), "SELECT current_setting($1, true)", name);
+}
+
+/* Limits that a role or database has do not end what must last. */
+static void
+settings_of_own_session(void)
+{
+	advlock_open_options o;
+	advlock    *h;
+	char		conninfo[1000];
+
+	snprintf(conninfo, sizeof(conninfo),
+			 "%s options='-c statement_timeout=1s -c lock_timeout=1s -c idle_session_timeout=1s"
+			 " -c idle_in_transaction_session_timeout=1s -c search_path=public'", test_conninfo);
+	advlock_open_options_init(&o);
+	o.conninfo = conninfo;
+	o.application_name = "my program";
+	h = advlock_open_with(&o);
+	check_result(h, advlock_status(h), ADVLOCK_OK);
+	check_string(setting(h, "statement_timeout"), "0");
+	check_string(setting(h, "lock_timeout"), "0");
+	check_string(setting(h, "idle_session_timeout"), "0");
+	check_string(setting(h, "idle_in_transaction_session_timeout"), "0");
+	check_string(setting(h, "search_path"), "");
+	check_string(setting(h, "client_encoding"), "UTF8");
+	check_string(setting(h, "application_name"), "my program");
+	check_string(setting(h, "client_connection_check_interval"), "500ms");
+	advlock_close(h);
+}
+
+static void
+application_name_of_conninfo(void)
+{
+	advlock_open_options o;
+	advlock    *h;
+	char		conninfo[1000];
+
+	unsetenv("PGAPPNAME");
+	h = open_ready();
+	check_string(setting(h, "application_name"), "advlock");
+	advlock_close(h);
+	snprintf(conninfo, sizeof(conninfo), "%s application_name=theirs", test_conninfo);
+	advlock_open_options_init(&o);
+	o.conninfo = conninfo;
+	o.application_name = "ours";
+	h = advlock_open_with(&o);
+	check_string(setting(h, "application_name"), "theirs");
+	advlock_close(h);
+}
+
+static void
+waits_longer_than_role_allows(void)
+{
+	advlock    *a = open_ready();
+	advlock    *b;
+	advlock_options o = with_timeout(1500);
+	char		conninfo[1000];
+
+	snprintf(conninfo, sizeof(conninfo),
+			 "%s options='-c statement_timeout=100ms -c idle_session_timeout=100ms'", test_conninfo);
+	b = advlock_open(conninfo);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(b, advlock_lock(b, "held", NULL), ADVLOCK_OK);
+	check_result(b, advlock_lock(b, "x", &o), ADVLOCK_BUSY);
+	check_result(b, advlock_check(b), ADVLOCK_OK);
+	advlock_close(a);
+	advlock_close(b);
+}
+
+/* Functions and operators of the same names in front of the system's. */
+static void
+hostile_search_path(void)
+{
+	PGconn	   *conn = connect_plain("client_encoding=UTF8");
+	advlock    *a;
+	advlock    *b = open_ready();
+
+	(void) query_on(conn, "CREATE SCHEMA hostile", NULL);
+	(void) query_on(conn, "CREATE FUNCTION hostile.set_config(text, text, boolean) RETURNS text"
+					" LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'", NULL);
+	(void) query_on(conn, "CREATE FUNCTION hostile.differ(int, int) RETURNS int"
+					" LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'", NULL);
+	(void) query_on(conn, "CREATE OPERATOR hostile.<< (leftarg = int, rightarg = int, function = hostile.differ)", NULL);
+	(void) query_on(conn, "CREATE OPERATOR hostile.| (leftarg = int, rightarg = int, function = hostile.differ)", NULL);
+	(void) query_on(conn, "SET search_path = hostile, pg_catalog", NULL);
+	a = advlock_attach(conn);
+	check_result(a, advlock_status(a), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_BUSY);
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(a, advlock_unlock(a, "x"), ADVLOCK_OK);
+	advlock_close(a);
+	(void) query_on(conn, "SET client_min_messages = warning", NULL);
+	(void) query_on(conn, "DROP SCHEMA hostile CASCADE", NULL);
+	PQfinish(conn);
+	advlock_close(b);
+}
+
+static void
+attach_leaves_connection_alone(void)
+{
+	PGconn	   *conn = connect_plain("application_name=theirs options='-c lock_timeout=7s'");
+	advlock    *a = advlock_attach(conn);
+	advlock    *b = open_ready();
+	advlock_options o = with_timeout(1100);
+
+	check_result(a, advlock_status(a), ADVLOCK_OK);
+	check_result(b, advlock_lock(b, "busy", NULL), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "busy", &o), ADVLOCK_BUSY);
+	check_string(query_on(conn, "SHOW lock_timeout", NULL), "7s");
+	check_string(query_on(conn, "SHOW application_name", NULL), "theirs");
+	check_string(query_on(conn, "SHOW search_path", NULL), "\"$user\", public");
+
+	/* The caller's own lock outlives the handle. */
+	(void) query_on(conn, "SELECT pg_advisory_lock(1)", NULL);
+	advlock_close(a);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_OK);
+	check_string(query_on(conn, "SELECT pg_advisory_unlock(1)", NULL), "t");
+	check(PQpipelineStatus(conn) == PQ_PIPELINE_OFF && !PQisnonblocking(conn));
+	PQfinish(conn);
+	advlock_close(b);
+}
+
+static void
+attach_closed_while_waiting(void)
+{
+	PGconn	   *conn = connect_plain("");
+	advlock    *a = advlock_attach(conn);
+	advlock    *b = open_ready();
+
+	check_result(b, advlock_lock(b, "busy", NULL), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check_result(a, advlock_start_lock(a, "busy", NULL), ADVLOCK_WAITING);
+	wait_blocked(a);
+	advlock_close(a);
+	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_OK);
+	check_string(query_on(conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+						  " AND pid = pg_backend_pid()", NULL), "0");
+	PQfinish(conn);
+	advlock_close(b);
+}
+
+static void
+attach_refuses_what_is_not_idle(void)
+{
+	PGconn	   *conn = connect_plain("");
+	advlock    *h = advlock_attach(NULL);
+
+	check_result(h, advlock_status(h), ADVLOCK_CONNECTION);
+	advlock_close(h);
+
+	(void) query_on(conn, "BEGIN", NULL);
+	h = advlock_attach(conn);
+	check_result(h, advlock_status(h), ADVLOCK_INVALID);
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_INVALID);
+	advlock_close(h);
+	(void) query_on(conn, "ROLLBACK", NULL);
+
+	h = advlock_attach(conn);
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	(void) query_on(conn, "BEGIN", NULL);
+	check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_INVALID);
+	check_result(h, advlock_check(h), ADVLOCK_OK);
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+	(void) query_on(conn, "COMMIT", NULL);
+	check(PQsendQuery(conn, "SELECT 1") == 1);
+	check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_INVALID);
+	while (PQresultStatus(PQgetResult(conn)) == PGRES_TUPLES_OK)
+		continue;
+	check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_OK);
+	advlock_close(h);
+	PQfinish(conn);
+}
+
+static void
+attached_connection_is_reset(void)
+{
+	PGconn	   *conn = connect_plain("");
+	advlock    *h = advlock_attach(conn);
+
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	PQreset(conn);
+	check_result(h, advlock_check(h), ADVLOCK_LOST);
+	check_result(h, advlock_status(h), ADVLOCK_LOST);
+	advlock_close(h);
+	check_string(query_on(conn, "SELECT 1", NULL), "1");
+	PQfinish(conn);
+}
+
+/* A name must not become another one on its way. */
+static void
+attached_encoding(void)
+{
+	PGconn	   *conn = connect_plain("client_encoding=LATIN1");
+	advlock    *h = advlock_attach(conn);
+
+	check_result(h, advlock_try_lock(h, "ascii"), ADVLOCK_OK);
+	check_result(h, advlock_try_lock(h, "\xc3\xa9t\xc3\xa9"), ADVLOCK_INVALID);
+	check(PQsetClientEncoding(conn, "UTF8") == 0);
+	check_result(h, advlock_try_lock(h, "\xc3\xa9t\xc3\xa9"), ADVLOCK_OK);
+	advlock_close(h);
+	PQfinish(conn);
+}
+
+static void
+attached_limits_apply(void)
+{
+	PGconn	   *conn = connect_plain("options='-c statement_timeout=200ms'");
+	advlock    *a = advlock_attach(conn);
+	advlock    *b = open_ready();
+
+	check_result(b, advlock_lock(b, "x", NULL), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_CANCELED);
+	check_sqlstate(a, "57014");
+	check_result(b, advlock_unlock(b, "x"), ADVLOCK_OK);
+	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	advlock_close(a);
+	PQfinish(conn);
+	advlock_close(b);
+}
+
+/* The same keys: a session with the extension and one without it, or none. */
+static void
+excludes_plain_sql(void)
+{
+	advlock    *h = open_ready();
+	static const char try_key[] =
+	"SELECT pg_try_advisory_lock(-107789403, -1898803861)";
+
+	check_result(h, advlock_lock(h, "test-lock", NULL), ADVLOCK_OK);
+	check_string(query(try_key, NULL), "f");
+	check_result(h, advlock_unlock(h, "test-lock"), ADVLOCK_OK);
+	check_string(query(try_key, NULL), "t");
+	advlock_close(h);
+}
+
+static void
+lock_delay_is_set(void)
+{
+	advlock    *h = open_ready();
+	advlock_options o = with_timeout(0);
+
+	o.lock_delay_ms = 1234;
+	check_result(h, advlock_lock(h, "x", &o), ADVLOCK_OK);
+	check_string(query_on(advlock_connection(h),
+						  "SELECT setting FROM pg_settings WHERE name = 'advisory_lock.lock_delay'",
+						  NULL), "1234");
+	advlock_close(h);
+}
+
+const test_case session_tests[] = {
+	{"settings_of_own_session", "any", settings_of_own_session},
+	{"application_name_of_conninfo", "any", application_name_of_conninfo},
+	{"waits_longer_than_role_allows", "any", waits_longer_than_role_allows},
+	{"hostile_search_path", "any", hostile_search_path},
+	{"attach_leaves_connection_alone", "any", attach_leaves_connection_alone},
+	{"attach_closed_while_waiting", "any", attach_closed_while_waiting},
+	{"attach_refuses_what_is_not_idle", "any", attach_refuses_what_is_not_idle},
+	{"attached_connection_is_reset", "any", attached_connection_is_reset},
+	{"attached_encoding", "any", attached_encoding},
+	{"attached_limits_apply", "any", attached_limits_apply},
+	{"excludes_plain_sql", "any", excludes_plain_sql},
+	{"lock_delay_is_set", "extension", lock_delay_is_set},
+	{NULL, NULL, NULL}
+};
