@@ -61,9 +61,8 @@ hold_begin(Run *run)
 	run->checking = run->check_again = run->resume_command = false;
 	run->check_at = now_ms() + CHECK_EVERY_MS;
 	run->answer_by = NEVER;
-	say_verbose("lock \"%s\": obtained after %.3f s with token %lld", name,
-				(double) (now_ms() - run->started_at) / 1000,
-				(long long) advlock_token(run->session, name));
+	say_verbose("lock \"%s\": obtained after %.3f s", name,
+				(double) (now_ms() - run->started_at) / 1000);
 	if (!session_export(run->options, run->session))
 	{
 		say_error("out of memory");

@@ -26,7 +26,8 @@ enum
 	COLUMN_USER,
 	COLUMN_APPLICATION,
 	COLUMN_CLIENT,
-	COLUMN_MS
+	COLUMN_MS,
+	COLUMN_DELAY_MS
 };
 
 /* More holders than this are counted, not shown. */
@@ -62,47 +63,55 @@ holders_ask(const Options *options, advlock *session)
 	return sent;
 }
 
-static bool
-is_held(const PGresult *result, int row)
+int
+holders_count(const PGresult *result)
 {
-	return *PQgetvalue(result, row, COLUMN_HELD) == 't';
+	int			row = 0;
+
+	while (row < PQntuples(result) && *PQgetvalue(result, row, COLUMN_HELD) == 't')
+		row++;
+	return row;
+}
+
+/* "for 5 s" from a column of ms, if it is there. */
+static void
+put_duration(FILE *stream, const char *words, const PGresult *result, int row, int column)
+{
+	char		duration[32];
+
+	if (PQgetisnull(result, row, column))
+		return;
+	describe_duration(atoll(PQgetvalue(result, row, column)), duration, sizeof(duration));
+	fprintf(stream, "%s%s", words, duration);
 }
 
 static void
 put_holder(FILE *stream, const PGresult *result, int row)
 {
-	char		duration[32];
-
-	if (PQgetisnull(result, row, COLUMN_PID))
-		fputs("a prepared transaction", stream);
+	if (!PQgetisnull(result, row, COLUMN_DELAY_MS))
+		put_duration(stream, "for a holder that was lost, lock-delay ", result, row,
+					 COLUMN_DELAY_MS);
+	else if (PQgetisnull(result, row, COLUMN_PID))
+		fputs("by a prepared transaction", stream);
 	else
-		fprintf(stream, "pid %s", PQgetvalue(result, row, COLUMN_PID));
-	fprintf(stream, " (%s, %s, %s)", PQgetvalue(result, row, COLUMN_USER),
-			PQgetvalue(result, row, COLUMN_APPLICATION),
-			PQgetvalue(result, row, COLUMN_CLIENT));
-	if (!PQgetisnull(result, row, COLUMN_MS))
-	{
-		describe_duration(atoll(PQgetvalue(result, row, COLUMN_MS)), duration,
-						  sizeof(duration));
-		fprintf(stream, " for %s", duration);
-	}
+		fprintf(stream, "by pid %s (%s, %s, %s)", PQgetvalue(result, row, COLUMN_PID),
+				PQgetvalue(result, row, COLUMN_USER),
+				PQgetvalue(result, row, COLUMN_APPLICATION),
+				PQgetvalue(result, row, COLUMN_CLIENT));
+	put_duration(stream, " for ", result, row, COLUMN_MS);
 }
 
 /* The first few holders; returns how many there are. */
 static int
 put_holders(FILE *stream, const PGresult *result)
 {
-	int			count = 0;
+	int			count = holders_count(result);
 	int			row;
 
-	for (row = 0; row < PQntuples(result) && is_held(result, row); row++)
+	for (row = 0; row < count && row < SHOWN_HOLDERS; row++)
 	{
-		if (count < SHOWN_HOLDERS)
-		{
-			fputs(count == 0 ? "held by " : " and ", stream);
-			put_holder(stream, result, row);
-		}
-		count++;
+		fputs(row == 0 ? "held " : " and ", stream);
+		put_holder(stream, result, row);
 	}
 	if (count > SHOWN_HOLDERS)
 		fprintf(stream, " and %d more", count - SHOWN_HOLDERS);
@@ -140,7 +149,7 @@ holders_describe(const PGresult *result, int waiter_pid)
 	held = put_holders(stream, result);
 	ahead = count_ahead(result, held, waiter_pid);
 	if (held == 0)
-		fputs("held by nobody now", stream);
+		fputs("free", stream);
 	if (ahead > 0)
 		fprintf(stream, "; %d %s", ahead, waiter_pid ? "ahead" : "waiting");
 	if (fclose(stream) != 0)
@@ -177,7 +186,7 @@ holders_farewell(const Options *options, advlock *session, int within_ms)
 	holders = holders_describe(result, 0);
 	say("lock \"%s\": not obtained%s%s", name, holders ? ": " : "",
 		holders ? holders : "");
-	if (holders)
+	if (holders && holders_count(result) > 0 && !PQgetisnull(result, 0, COLUMN_PID))
 		say("to end the holder: withlock --kill \"%s\"", name);
 	free(holders);
 	PQclear(result);

@@ -18,9 +18,12 @@
  */
 extern bool holders_ask(const Options *options, advlock *session);
 
+/* How many hold the lock. */
+extern int	holders_count(const PGresult *result);
+
 /*
- * "held by pid 12 (user, application, client) for 5 s; 2 ahead", to be
- * freed.  waiter_pid is our own backend in the queue, 0 if it is not there.
+ * "held by pid 12 (user, application, client) for 5 s; 2 ahead", or "free", to
+ * be freed.  waiter_pid is our own backend in the queue, 0 if it is not there.
  * NULL if there is nothing to tell.
  */
 extern char *holders_describe(const PGresult *result, int waiter_pid);

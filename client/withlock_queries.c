@@ -19,8 +19,8 @@
 
 /* Four bytes of the digest h as a little-endian number. */
 #define DIGEST_INT4(b0, b1, b2, b3) \
-	LOW_INT4("get_byte(h, " b0 ")::int8 | get_byte(h, " b1 ")::int8 << 8 | " \
-			 "get_byte(h, " b2 ")::int8 << 16 | get_byte(h, " b3 ")::int8 << 24")
+	LOW_INT4("get_byte(h, " b0 ") + get_byte(h, " b1 ") * 256 + " \
+			 "get_byte(h, " b2 ") * 65536 + get_byte(h, " b3 ") * 16777216::int8")
 
 /* What advisory_lock.key() computes, for the column n. */
 #define KEY_FUNCTION "advisory_lock.key(n)"
@@ -38,15 +38,22 @@
 	" NULL::timestamptz AS acquired_at, l.waitstart AS waiting_since," \
 	" NULL::int8 AS token," \
 	" CASE WHEN NOT l.granted THEN pg_blocking_pids(l.pid) END AS blocked_by, " \
-	LOW_INT4("l.classid::int8") " AS key1, " LOW_INT4("l.objid::int8") " AS key2" \
+	LOW_INT4("l.classid::int8") " AS key1, " LOW_INT4("l.objid::int8") " AS key2," \
+	" NULL::timestamptz AS delayed_until" \
 	" FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid" \
 	" WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.database =" \
 	" (SELECT oid FROM pg_database WHERE datname = current_database()))"
 
-#define CLIENT "coalesce(host(l.client_addr), 'local')"
+#define CLIENT \
+	"CASE WHEN l.pid IS NOT NULL THEN coalesce(host(l.client_addr), 'local') END"
 #define SINCE "CASE WHEN l.granted THEN l.acquired_at ELSE l.waiting_since END"
-#define MS_SINCE \
-	"(extract(epoch FROM clock_timestamp() - " SINCE ") * 1000)::int8"
+#define MS(interval) "(extract(epoch FROM " interval ") * 1000)::int8"
+#define MS_SINCE MS("clock_timestamp() - " SINCE)
+
+/* A name kept off after its holder was lost is a row without a process. */
+#define IS_DELAY "l.pid IS NULL AND l.delayed_until IS NOT NULL"
+#define MS_DELAY \
+	"CASE WHEN " IS_DELAY " THEN " MS("l.delayed_until - clock_timestamp()") " END"
 
 /*
  * The permits of a semaphore are locks of their own, and so is its queue,
@@ -61,7 +68,7 @@
 
 #define HOLDERS(locks, key) \
 	"SELECT l.granted AND NOT e.queue, l.pid, l.usename, l.application_name, " \
-	CLIENT ", " MS_SINCE \
+	CLIENT ", " MS_SINCE ", " MS_DELAY \
 	" FROM " EXPANDED_NAMES " e, LATERAL " key " k, " locks " l" \
 	" WHERE l.key1 = k.key1 AND l.key2 = k.key2" \
 	" ORDER BY 1 DESC, l.granted DESC, " SINCE ", l.pid"
@@ -70,7 +77,7 @@
 #define SELECTED(locks, key) \
 	"(SELECT coalesce(l.name, $1::text) AS name, l.mode, l.granted, l.pid," \
 	" l.usename, l.application_name, l.client_addr, l.acquired_at," \
-	" l.waiting_since, l.token, l.blocked_by, l.key1, l.key2 FROM " locks " l" \
+	" l.waiting_since, l.token, l.blocked_by, l.key1, l.key2, l.delayed_until FROM " locks " l" \
 	" WHERE $1::text IS NULL OR (l.key1, l.key2) =" \
 	" (SELECT k.key1, k.key2 FROM (SELECT $1::text AS n) n, LATERAL " key " k))"
 
@@ -78,8 +85,9 @@
 
 #define LIST(locks, key) \
 	"SELECT coalesce(l.name, format('(%s,%s)', l.key1, l.key2)), l.mode," \
-	" CASE WHEN l.granted THEN 'held' ELSE 'waiting' END, l.pid, l.usename," \
-	" l.application_name, " CLIENT ", " MS_SINCE ", l.token" \
+	" CASE WHEN " IS_DELAY " THEN 'delayed' WHEN l.granted THEN 'held'" \
+	" ELSE 'waiting' END, l.pid, l.usename, l.application_name, " CLIENT "," \
+	" coalesce(" MS_DELAY ", " MS_SINCE "), l.token" \
 	" FROM " SELECTED(locks, key) " l ORDER BY " ORDER
 
 #define LIST_JSON(locks, key) \

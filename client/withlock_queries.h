@@ -20,14 +20,16 @@ extern char *query_name_array(const char *const *names, size_t count);
 
 /*
  * $1 text[]: names, $2 int: permits or 0.  Columns: held, pid, user,
- * application, client, ms held (or waited) or NULL.  Holders come first, then
- * those who wait in the order in which they came.
+ * application, client, ms held (or waited) or NULL, ms that a lock-delay lasts
+ * on or NULL.  Holders come first, then those who wait in the order in which
+ * they came.
  */
 extern const char *query_holders(bool extension);
 
 /*
  * $1 text: a name, or NULL for all.  Columns for people to read: name, mode,
- * state, pid, user, application, client, for, token.
+ * state, pid, user, application, client, for, token.  A lock that nobody can
+ * have because of a lock-delay has the state "delayed" for so long.
  */
 extern const char *query_list(bool extension);
 

@@ -108,17 +108,6 @@ report_watch(const Options *options, advlock *session)
 	return status;
 }
 
-/* How many hold it: the first rows, see query_holders(). */
-static int
-count_holders(const PGresult *result)
-{
-	int			row = 0;
-
-	while (row < PQntuples(result) && *PQgetvalue(result, row, 0) == 't')
-		row++;
-	return row;
-}
-
 static int
 report_status(const Options *options, advlock *session)
 {
@@ -133,7 +122,7 @@ report_status(const Options *options, advlock *session)
 		complain(options, session, result);
 		return STATUS_UNAVAILABLE;
 	}
-	busy = count_holders(result) >= capacity;
+	busy = holders_count(result) >= capacity;
 	PQclear(result);
 	PQclear(PQgetResult(conn));
 	if (options->json)
@@ -141,7 +130,7 @@ report_status(const Options *options, advlock *session)
 	else
 	{
 		put_visible(stdout, options->names[0]);
-		fputs(busy ? ": " : ": free; ", stdout);
+		fputs(": ", stdout);
 		put_visible(stdout, words);
 		putchar('\n');
 	}
