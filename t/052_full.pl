@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+# A registry that is too small: locking goes on, held names stay visible.
+# Sessions at once, and memory over time, need a server of our own.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+
+my $node = start_node('main', conf => <<'EOT');
+advisory_lock.max_names = 50
+log_statement = none
+dynamic_shared_memory_type = mmap	# to be found in the data directory
+EOT
+my $holder = session($node);
+$holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'held ' || i FROM generate_series(1, 20) i))");
+
+# Each of 8 clients takes and releases one of 5,000 names, 5,000 times.
+my $script = $node->basedir . '/names.sql';
+append_to_file($script, <<'EOT');
+\set n random(1, 5000)
+SELECT advisory_lock.lock('name ' || :n);
+SELECT advisory_lock.unlock('name ' || :n);
+EOT
+
+sub run_names
+{
+	command_ok(
+		[ 'pgbench', '-n', '-c', 8, '-t', 5000, '-f', $script, '-h', $node->host,
+			'-p', $node->port, 'postgres' ],
+		'5,000 names through room for 50 by 8 sessions');
+	return;
+}
+
+# The shared memory that was added to what the server began with.
+sub segment_bytes
+{
+	my $total = 0;
+	$total += -s $_ foreach glob($node->data_dir . '/pg_dynshmem/mmap.*');
+	return $total;
+}
+
+sub counter
+{
+	return $node->safe_psql('postgres', "SELECT $_[0] FROM advisory_lock.registry");
+}
+
+run_names();
+my $before = segment_bytes();
+is($node->safe_psql('postgres',
+		"SELECT count(*) FROM advisory_lock.locks WHERE name LIKE 'held %'"),
+	'20', 'held names stay visible');
+cmp_ok(counter('names'), '<=', 50, 'no more names than there is room for');
+cmp_ok(counter('evicted'), '>', 4000, 'names nobody holds make way');
+run_names();
+is(segment_bytes(), $before, 'memory stays flat');
+
+# More held names than there is room for: the rest is not known, and counted.
+my $untracked = counter('untracked');
+$holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'more ' || i FROM generate_series(1, 100) i))");
+cmp_ok(counter('untracked') - $untracked, '>=', 70, 'names without room are counted');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.locks'),
+	'120', 'their locks are held and shown all the same');
+is($node->safe_psql('postgres', "SELECT advisory_lock.try_lock('more 100')"),
+	'f', 'and exclude others');
+is($holder->query("SELECT advisory_lock.unlock_all()"), '120', 'and can be released');
+
+done_testing();

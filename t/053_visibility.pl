@@ -1,0 +1,64 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+# Whose names a role may see: its own, or all with pg_read_all_stats.  Needs
+# sessions of several roles at once.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+
+my $node = start_node('main');
+$node->safe_psql('postgres', "CREATE ROLE $_") foreach qw(alice bob watcher);
+$node->safe_psql('postgres', 'GRANT pg_monitor TO watcher');
+
+my %session;
+foreach my $role (qw(alice bob))
+{
+	$session{$role} = session($node);
+	$session{$role}->query("SET SESSION AUTHORIZATION $role; SELECT advisory_lock.lock('name of $role')");
+}
+
+# What a role sees in a column "name", sorted.
+sub names
+{
+	my ($role, $view) = @_;
+	return $node->safe_psql('postgres',
+		"SET SESSION AUTHORIZATION $role; SELECT string_agg(name, ', ' ORDER BY name COLLATE \"C\") FROM advisory_lock.$view");
+}
+
+# pg_stat_activity goes by the role that logged in, and so do we: these are
+# sessions of the superuser, whose names nobody else may see.
+my $hidden = '<insufficient privilege>';
+is(names('alice', 'locks'), "$hidden, $hidden", "names of others' sessions are hidden");
+is(names('watcher', 'locks'), 'name of alice, name of bob', 'pg_monitor sees all names');
+is(names('alice', 'stats'), "$hidden, name of alice", 'statistics go by the user of the lock');
+is(names('watcher', 'stats'), 'name of alice, name of bob', 'pg_monitor sees all of them');
+
+# With a login of its own a role sees its own names.
+$node->safe_psql('postgres', 'ALTER ROLE alice LOGIN; ALTER ROLE bob LOGIN');
+$_->quit foreach values %session;
+wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.locks') eq '0' }
+'the sessions are gone';
+foreach my $role (qw(alice bob))
+{
+	local $ENV{PGUSER} = $role;
+	$session{$role} = session($node);
+	$session{$role}->query("SELECT advisory_lock.lock('name of $role')");
+}
+is(names('alice', 'locks'), "$hidden, name of alice", 'its own name is plain');
+is( $session{bob}->query("SELECT pid = pg_backend_pid() FROM advisory_lock.locks WHERE name = 'name of bob'"),
+	't', 'in its own session too');
+
+# Statistics are reset by those who may.
+is($session{bob}->sqlstate_of('SELECT advisory_lock.reset_stats()'),
+	'42501', 'an ordinary role may not reset statistics');
+$node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION advisory_lock.reset_stats(text) TO bob');
+is($session{bob}->sqlstate_of('SELECT advisory_lock.reset_stats()'),
+	'00000', 'unless it was granted that');
+
+done_testing();

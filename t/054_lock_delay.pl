@@ -1,0 +1,142 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+# Others are kept off a name after its holder was lost, if it asked for that.
+# Needs sessions that are killed and a server that is restarted.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+
+my $node = start_node('main', conf => 'restart_after_crash = on');
+
+# A session that holds a name with a delay, and is then gone as $end does it.
+sub lose_holder
+{
+	my ($name, $delay, $end) = @_;
+	my $holder = session($node);
+
+	# In this order: the server has started just now, see the end of this test.
+	$holder->query("SELECT advisory_lock.lock('$name'); SET advisory_lock.lock_delay = '$delay'");
+	$end->($holder);
+	my $lost_at = time;
+	$holder->quit;
+	wait_until
+	{
+		$node->safe_psql('postgres',
+			'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $holder->pid) eq '0'
+	}
+	'the holder is gone';
+	return $lost_at;
+}
+
+sub terminate
+{
+	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $_[0]->pid . ')');
+	return;
+}
+
+# === While the delay lasts ===
+
+my $session = session($node);
+my $observer = session($node);
+my $lost_at = lose_holder('job', '2s', \&terminate);
+is($session->query("SELECT advisory_lock.try_lock('job')"), 'f', 'kept off at once');
+is($session->query("SELECT advisory_lock.try_lock('job', '100 ms')"), 'f', 'and within a timeout');
+is($session->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), '0',
+	'which left nothing held');
+is($session->query("SELECT advisory_lock.try_lock('other')"), 't', 'other names are free');
+is( $session->query(
+		"SELECT mode, granted, pid IS NULL, delayed_until > now() FROM advisory_lock.locks
+		  WHERE name = 'job'"),
+	'exclusive|t|t|t',
+	'the view says that the name is kept off');
+
+$session->start("SELECT advisory_lock.lock('job')");
+my $waiting = wait_until
+{
+	$observer->query("SELECT granted, acquired_at IS NULL, delayed_until > now() FROM advisory_lock.locks
+		 WHERE name = 'job' AND pid = " . $session->pid)
+}
+'the acquirer is seen';
+is($waiting, 'f|t|t', 'and why somebody waits');
+$session->finish;
+my $waited = time - $lost_at;
+cmp_ok($waited, '>=', 1.9, 'lock() waited for the end of the delay');
+cmp_ok($waited, '<', 10, 'and no longer');
+is($observer->query("SELECT granted, delayed_until IS NULL FROM advisory_lock.locks WHERE name = 'job'"),
+	't|t', 'the view shows the new holder');
+
+# === No delay after a release, nor without having asked for it ===
+
+$session->query("SET advisory_lock.lock_delay = '1h'");
+$session->query("SELECT advisory_lock.unlock('job')");
+is($observer->query("SELECT advisory_lock.try_lock('job')"), 't', 'no delay after unlock()');
+$observer->query("SELECT advisory_lock.unlock('job')");
+$session->query('RESET advisory_lock.lock_delay');
+lose_holder('plain', '0', \&terminate);
+is($session->query("SELECT advisory_lock.try_lock('plain')"), 't', 'no delay without asking');
+lose_holder('released', '1h', sub { $_[0]->query('DISCARD ALL') });
+is($session->query("SELECT advisory_lock.try_lock('released')"), 't', 'DISCARD ALL is a release');
+
+# === Every way to be lost ===
+
+lose_holder('closed', '1h', sub { });
+is($session->query("SELECT advisory_lock.try_lock('closed')"), 'f', 'the connection was closed');
+lose_holder('killed', '1h', sub { kill 'KILL', $_[0]->{run}{KIDS}[0]{PID} });
+is($session->query("SELECT advisory_lock.try_lock('killed')"), 'f', 'the client was killed');
+lose_holder('in transaction', '1h',
+	sub { $_[0]->query("SET advisory_lock.lock_delay = 0; BEGIN; SELECT advisory_lock.xact_lock('xact');
+		 SET LOCAL advisory_lock.lock_delay = '1h'"); terminate($_[0]) });
+is($session->query("SELECT advisory_lock.try_xact_lock('xact')"), 'f',
+	'a transaction-level lock was lost');
+is($session->query("SELECT advisory_lock.try_lock_many(ARRAY['other', 'closed'])"), 'f',
+	'one of many is kept off, so all are');
+
+# A re-entrant acquire is not kept off by what others have lost.
+$session->query("SELECT advisory_lock.lock('again')");
+is($session->query("SELECT advisory_lock.try_lock('again')"), 't', 'the holder acquires again');
+
+# A cancel ends the wait, and leaves nothing.
+$session->start("SELECT advisory_lock.lock('closed')");
+wait_until
+{
+	$observer->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'closed' AND pid = " . $session->pid)
+}
+'the acquirer waits';
+$observer->query('SELECT pg_cancel_backend(' . $session->pid . ')');
+is($session->finish_state, '57014', 'a wait for the end of a delay can be canceled');
+is($session->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'closed' AND pid = pg_backend_pid()"),
+	'0', 'and then nothing is held');
+
+# === After a restart what was held is unknown: the acquirer's own delay ===
+
+my %stop = (
+	'an immediate restart' => sub { $node->stop('immediate'); $node->start; },
+	'a crash of a backend' => sub {
+		my $victim = session($node);
+		kill 'KILL', $victim->pid;
+		$victim->quit;
+		wait_until { $node->psql('postgres', 'SELECT 1') == 0 } 'the server is back';
+	});
+foreach my $what (sort keys %stop)
+{
+	$_->quit foreach $session, $observer;
+	$stop{$what}->();
+	my $restarted_at = time;
+	$session = session($node);
+	$observer = session($node);
+	is($observer->query("SELECT advisory_lock.try_lock('any')"), 't',
+		"after $what, whoever asks for no delay gets the lock");
+	is($observer->query("SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.try_lock('a job')"), 'f',
+		'whoever asks for a long one is kept off');
+	$session->query("SET advisory_lock.lock_delay = '2s'; SELECT advisory_lock.lock('a job')");
+	cmp_ok(time - $restarted_at, '>=', 1, 'and gets it after the delay');
+}
+
+done_testing();
