@@ -44,16 +44,14 @@ SKIP:
 	my $missing = missing_program('valgrind');
 	skip "$missing is not installed", 4 if $missing;
 
-	my @valgrind =
-	  qw(valgrind --quiet --error-exitcode=99 --leak-check=full
-	  --show-leak-kinds=definite,indirect,possible
-	  --errors-for-leak-kinds=definite,indirect,possible);
+	my @valgrind = qw(valgrind --quiet --error-exitcode=99
+	  --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all);
 	run_all('valgrind finds nothing', @valgrind, "$dir/advlock_test");
 
 	compile(
 		"$dir/test_memory",
 		[ 'client/tests/test_memory.c', 'client/tests/check.c' ],
-		'-Wl,--wrap=calloc,--wrap=realloc', @static_library);
+		'-Wl,--wrap=calloc', '-Wl,--wrap=realloc', @static_library);
 	foreach my $place (qw(extension plain))
 	{
 		passes("nothing is lost when memory runs out ($place)",
@@ -63,7 +61,8 @@ SKIP:
 
 SKIP:
 {
-	my @sanitize = qw(-fsanitize=address,undefined -fno-sanitize-recover=all);
+	my @sanitize =
+	  qw(-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all);
 	my $version = '-DADVISORY_LOCK_VERSION="1.0"';
 
 	open my $probe, '>', "$dir/probe.c" or die $!;

@@ -128,8 +128,8 @@ $program[1]->pump until $out[1] =~ /^leading$/m;
 pass('and leads when the leader is gone');
 $program[0]->finish;
 like($out[0], qr/^lock was lost: /m, 'the old leader knows that it lost the lock');
-is($program[0]->full_result >> 8, 1, 'and fails');
+is($program[0]->full_result(0) >> 8, 1, 'and fails');
 $program[1]->finish;
-is($program[1]->full_result, 0, 'the end of the input ends it');
+is($program[1]->full_result(0), 0, 'the end of the input ends it');
 
 done_testing();

@@ -184,8 +184,8 @@ attach_refuses_what_is_not_idle(void)
 	(void) query_on(conn, "COMMIT", NULL);
 	check(PQsendQuery(conn, "SELECT 1") == 1);
 	check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_INVALID);
-	while (PQresultStatus(PQgetResult(conn)) == PGRES_TUPLES_OK)
-		continue;
+	PQclear(PQgetResult(conn));
+	check(PQgetResult(conn) == NULL);
 	check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_OK);
 	advlock_close(h);
 	PQfinish(conn);
