@@ -173,11 +173,13 @@ extern advlock *advlock_start_attach(PGconn *conn, const advlock_open_options *o
 
 /*
  * Release all locks of the handle and free it.  An own connection is closed;
- * an attached one stays open.  NULL is fine.  Waits for the server for one
- * second at most: one that does not answer frees the locks when it notices.
- * An operation under way is ended by closing an own connection, unless locks
- * are held; then, and on an attached connection, it is canceled first with
- * PQcancel(), which needs a connection of its own.
+ * an attached one stays open.  NULL is fine.  Does not block for longer than
+ * one second: a server that does not answer frees the locks when it notices.
+ *
+ * While a lock is waited for, an own connection is just closed: the server
+ * ends the wait, and releases what is held, within about half a second.  On
+ * an attached connection the wait is canceled with PQcancel(), which blocks
+ * for as long as libpq needs to connect.
  */
 extern void advlock_close(advlock *h);
 

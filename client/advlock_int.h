@@ -202,7 +202,7 @@ extern advlock_result advl_take_permit(advlock *h);
 
 /* === advlock_transaction.c === */
 extern advlock_result advl_start_transaction(advlock *h);
-extern advlock_result advl_start_commit(advlock *h);
+extern advlock_result advl_start_commit(advlock *h, int answer_ms);
 
 /* === advlock_unlock.c === */
 extern advlock_result advl_send_release(advlock *h, const advl_lock *list,

@@ -182,12 +182,12 @@ committed(advlock *h)
 
 /* End the transaction, which releases every lock of the handle. */
 advlock_result
-advl_start_commit(advlock *h)
+advl_start_commit(advlock *h, int answer_ms)
 {
 	advl_statement commit = {.sql = "COMMIT"};
 
 	if (in_transaction(h))
-		return advl_send(h, &commit, 1, committed, ADVL_ANSWER_MS);
+		return advl_send(h, &commit, 1, committed, answer_ms);
 	advl_locks_free(&h->held);
 	return advl_fail(h, ADVLOCK_NOT_HELD, "the transaction has ended, and with it the lock");
 }

@@ -126,7 +126,7 @@ start_unlock(advlock *h, advl_lock *lock)
 	advlock_result r;
 
 	if (h->options.transaction)
-		return advl_start_commit(h);
+		return advl_start_commit(h, ADVL_ANSWER_MS);
 	memset(&a, 0, sizeof(a));
 	h->op.released = lock;
 	append_lock(&a, lock, 1);
@@ -158,19 +158,35 @@ all_released(advlock *h)
 	return ADVLOCK_OK;
 }
 
-/* Get the connection free for a last exchange, or for the caller. */
 static void
-stop_operation(advlock *h)
+cancel_wait(advlock *h)
 {
 	PGcancel   *cancel = PQgetCancel(h->conn);
 	char		reason[256];
 
 	h->op.deadline = advl_now();
-	h->op.answer_by = advl_deadline(ADVL_CLOSE_MS);
 	if (cancel != NULL)
 		(void) PQcancel(cancel, reason, sizeof(reason));
 	PQfreeCancel(cancel);
+}
+
+/*
+ * Get the connection free for a last exchange, or for the caller.  False if
+ * that is not worth while: a wait on a connection of our own ends with it,
+ * and PQcancel() can block for as long as it likes.
+ */
+static bool
+end_operation(advlock *h, int64_t deadline)
+{
+	bool		waits = h->op.wanted != NULL || h->op.permit != NULL;
+
+	if (h->connecting || (waits && h->own_conn))
+		return false;
+	if (waits)
+		cancel_wait(h);
+	h->op.answer_by = deadline;
 	(void) advl_wait(h, ADVLOCK_WAITING);
+	return true;
 }
 
 /*
@@ -180,15 +196,16 @@ stop_operation(advlock *h)
 void
 advl_release_all(advlock *h)
 {
-	advlock_result r = ADVLOCK_OK;
+	int64_t		deadline = advl_deadline(ADVL_CLOSE_MS);
+	advlock_result r;
 
-	if (advl_under_way(h) && (h->held != NULL || !h->own_conn))
-		stop_operation(h);
+	if (advl_under_way(h) && !end_operation(h, deadline))
+		return;
 	if (h->held == NULL || advl_begin(h) != ADVLOCK_OK)
 		return;
 	if (h->options.transaction)
-		r = advl_start_commit(h);
+		r = advl_start_commit(h, advl_remaining(deadline));
 	else
-		r = advl_send_release(h, h->held, all_released, ADVL_CLOSE_MS);
+		r = advl_send_release(h, h->held, all_released, advl_remaining(deadline));
 	(void) advl_wait(h, r);
 }

@@ -313,6 +313,28 @@ close_is_not_held_up(void)
 	wait_until("SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'", NULL);
 }
 
+/* Nor is it by a server that does not even take connections any more. */
+static void
+close_with_check_under_way(void)
+{
+	advlock    *h = open_ready();
+	pid_t		pid = PQbackendPID(advlock_connection(h));
+	pid_t		postmaster = atoi(query("SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)", NULL));
+	advlock_result r;
+	int64_t		begin,
+				took;
+
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	check(kill(pid, SIGSTOP) == 0 && kill(postmaster, SIGSTOP) == 0);
+	r = advlock_start_check(h);
+	begin = now_ms();
+	advlock_close(h);
+	took = now_ms() - begin;
+	check(kill(pid, SIGCONT) == 0 && kill(postmaster, SIGCONT) == 0);
+	check(r == ADVLOCK_WAITING);
+	check(took >= 999 && took < 2000);
+}
+
 /* Grants that race with the end of short waits leave nothing held. */
 static void
 short_waits_leave_nothing(void)
@@ -354,6 +376,7 @@ const test_case failure_tests[] = {
 	{"connection_errors_hide_password", "plain", connection_errors_hide_password},
 	{"silent_server", "extension", silent_server},
 	{"close_is_not_held_up", "any", close_is_not_held_up},
+	{"close_with_check_under_way", "any", close_with_check_under_way},
 	{"short_waits_leave_nothing", "any", short_waits_leave_nothing},
 	{NULL, NULL, NULL}
 };
