@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "common/cryptohash.h"
+#include "common/hashfn.h"
 #include "common/sha2.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -23,6 +24,10 @@
 #include "utils/builtins.h"
 
 #include "key.h"
+
+/* How many names of what size a session remembers with their hash */
+#define REMEMBERED_NAMES 64
+#define REMEMBERED_NAME_BYTES 64
 
 /* How much of an overlong name an error message shows */
 #define SHOWN_NAME_BYTES 64
@@ -93,23 +98,30 @@ hash_name(const char *utf8)
 }
 
 /*
- * The identity of a name in UTF-8.  An unlock asks for the name of the lock
- * before, and through OpenSSL the hash costs more than all the rest of it, so
- * the last one is kept.
+ * The identity of a name in UTF-8.  Through OpenSSL the hash costs as much as
+ * all the rest of an acquire, and sessions use the same few names again and
+ * again, so those are remembered.
  */
 static NameId
 identify(const char *utf8)
 {
-	static char last_name[MAX_NAME_BYTES + 1] = "";
-	static NameId last_id;
-
-	if (strcmp(utf8, last_name) != 0)
+	static struct
 	{
-		last_name[0] = '\0';	/* the hash may fail */
-		last_id = hash_name(utf8);
-		strlcpy(last_name, utf8, sizeof(last_name));
+		char		name[REMEMBERED_NAME_BYTES];
+		NameId		id;
+	}			remembered[REMEMBERED_NAMES];
+
+	int			len = strlen(utf8);
+	int			slot = hash_bytes((const unsigned char *) utf8, len) % REMEMBERED_NAMES;
+
+	if (len >= REMEMBERED_NAME_BYTES)
+		return hash_name(utf8);
+	if (strcmp(remembered[slot].name, utf8) != 0)
+	{
+		remembered[slot].id = hash_name(utf8);
+		strcpy(remembered[slot].name, utf8);
 	}
-	return last_id;
+	return remembered[slot].id;
 }
 
 static void
@@ -161,7 +173,7 @@ named_lock_init(NamedLock *lock, const char *name)
 	char	   *utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);
 
 	lock->name = name;
-	lock->id = hash_name(utf8);	/* it may be too long to be kept */
+	lock->id = identify(utf8);
 	set_lock_tag(&lock->tag, lock->id.key);
 	if (utf8 != name)
 		pfree(utf8);			/* pools ask for many names */

@@ -35,6 +35,7 @@
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -70,8 +71,18 @@ sequence_data(Page page)
 	return (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
 }
 
+static Oid	known_sequence = InvalidOid;
+
+/* The sequence may have been dropped. */
+static void
+forget_sequence(Datum arg pg_attribute_unused(), Oid relid)
+{
+	if (relid == known_sequence || relid == InvalidOid)
+		known_sequence = InvalidOid;
+}
+
 static Oid
-token_sequence(void)
+look_up_sequence(void)
 {
 	Oid			schema = get_namespace_oid("advisory_lock", true);
 	Oid			sequence = OidIsValid(schema) ? get_relname_relid("token_sequence", schema) : InvalidOid;
@@ -82,6 +93,22 @@ token_sequence(void)
 				 errmsg("sequence \"advisory_lock.token_sequence\" does not exist"),
 				 errhint("Create the extension \"advisory_lock\" in this database.")));
 	return sequence;
+}
+
+/* The OID of the sequence, kept until an invalidation says otherwise. */
+static Oid
+token_sequence(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(forget_sequence, (Datum) 0);
+		registered = true;
+	}
+	if (!OidIsValid(known_sequence))
+		known_sequence = look_up_sequence();
+	return known_sequence;
 }
 
 static SequencePage
