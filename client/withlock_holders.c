@@ -75,30 +75,35 @@ holders_count(const PGresult *result)
 
 /* "for 5 s" from a column of ms, if it is there. */
 static void
-put_duration(FILE *stream, const char *words, const PGresult *result, int row, int column)
+put_duration(FILE *stream, const char *before, const PGresult *result, int row,
+			 int column, const char *after)
 {
 	char		duration[32];
 
 	if (PQgetisnull(result, row, column))
 		return;
 	describe_duration(atoll(PQgetvalue(result, row, column)), duration, sizeof(duration));
-	fprintf(stream, "%s%s", words, duration);
+	fprintf(stream, "%s%s%s", before, duration, after);
 }
 
 static void
 put_holder(FILE *stream, const PGresult *result, int row)
 {
-	if (!PQgetisnull(result, row, COLUMN_DELAY_MS))
-		put_duration(stream, "for a holder that was lost, lock-delay ", result, row,
-					 COLUMN_DELAY_MS);
-	else if (PQgetisnull(result, row, COLUMN_PID))
+	put_duration(stream, "for ", result, row, COLUMN_MS, " ");
+	if (PQgetisnull(result, row, COLUMN_PID))
 		fputs("by a prepared transaction", stream);
 	else
 		fprintf(stream, "by pid %s (%s, %s, %s)", PQgetvalue(result, row, COLUMN_PID),
 				PQgetvalue(result, row, COLUMN_USER),
 				PQgetvalue(result, row, COLUMN_APPLICATION),
 				PQgetvalue(result, row, COLUMN_CLIENT));
-	put_duration(stream, " for ", result, row, COLUMN_MS);
+}
+
+/* Is the row nobody's, but a name kept off after its holder was lost? */
+static bool
+is_delay(const PGresult *result, int row)
+{
+	return PQgetisnull(result, row, COLUMN_PID) && !PQgetisnull(result, row, COLUMN_DELAY_MS);
 }
 
 /* The first few holders; returns how many there are. */
@@ -110,8 +115,16 @@ put_holders(FILE *stream, const PGresult *result)
 
 	for (row = 0; row < count && row < SHOWN_HOLDERS; row++)
 	{
-		fputs(row == 0 ? "held " : " and ", stream);
-		put_holder(stream, result, row);
+		if (row > 0)
+			fputs(" and ", stream);
+		if (is_delay(result, row))
+			put_duration(stream, "kept off for ", result, row, COLUMN_DELAY_MS,
+						 ", as its holder was lost");
+		else
+		{
+			fputs("held ", stream);
+			put_holder(stream, result, row);
+		}
 	}
 	if (count > SHOWN_HOLDERS)
 		fprintf(stream, " and %d more", count - SHOWN_HOLDERS);
@@ -132,13 +145,26 @@ count_ahead(const PGresult *result, int held, int waiter_pid)
 	return row - held;
 }
 
+/*
+ * Nobody holds it.  After a start of the server, which forgot who did, those
+ * who wait are kept off all the same for a while.
+ */
+static void
+put_no_holder(FILE *stream, const PGresult *result, int waiter)
+{
+	if (waiter < PQntuples(result) && !PQgetisnull(result, waiter, COLUMN_DELAY_MS))
+		put_duration(stream, "kept off for ", result, waiter, COLUMN_DELAY_MS,
+					 ", as the server has started");
+	else
+		fputs("free", stream);
+}
+
 char *
 holders_describe(const PGresult *result, int waiter_pid)
 {
 	char	   *text = NULL;
 	size_t		size;
 	FILE	   *stream;
-	int			held;
 	int			ahead;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -146,15 +172,14 @@ holders_describe(const PGresult *result, int waiter_pid)
 	stream = open_memstream(&text, &size);
 	if (stream == NULL)
 		return NULL;
-	held = put_holders(stream, result);
-	ahead = count_ahead(result, held, waiter_pid);
-	if (held == 0)
-		fputs("free", stream);
-	if (ahead > 0)
-		fprintf(stream, "; %d %s", ahead, waiter_pid ? "ahead" : "waiting");
-	if (fclose(stream) != 0)
-		return NULL;
-	return text;
+	ahead = count_ahead(result, holders_count(result), waiter_pid);
+	if (waiter_pid && ahead > 0)
+		fprintf(stream, "%d ahead, ", ahead);
+	if (put_holders(stream, result) == 0)
+		put_no_holder(stream, result, ahead);
+	if (!waiter_pid && ahead > 0)
+		fprintf(stream, "; %d waiting", ahead);
+	return fclose(stream) == 0 ? text : NULL;
 }
 
 /* The answer to holders_ask(), or NULL if it does not come in time. */

@@ -22,9 +22,9 @@ extern bool holders_ask(const Options *options, advlock *session);
 extern int	holders_count(const PGresult *result);
 
 /*
- * "held by pid 12 (user, application, client) for 5 s; 2 ahead", or "free", to
- * be freed.  waiter_pid is our own backend in the queue, 0 if it is not there.
- * NULL if there is nothing to tell.
+ * "held for 5 s by pid 12 (user, application, client); 2 waiting", or "free".
+ * With waiter_pid, our own backend in the queue: "2 ahead, held ...".  To be
+ * freed; NULL if there is nothing to tell.
  */
 extern char *holders_describe(const PGresult *result, int waiter_pid);
 

@@ -52,8 +52,7 @@
 
 /* A name kept off after its holder was lost is a row without a process. */
 #define IS_DELAY "l.pid IS NULL AND l.delayed_until IS NOT NULL"
-#define MS_DELAY \
-	"CASE WHEN " IS_DELAY " THEN " MS("l.delayed_until - clock_timestamp()") " END"
+#define MS_DELAY MS("l.delayed_until - clock_timestamp()")
 
 /*
  * The permits of a semaphore are locks of their own, and so is its queue,
@@ -87,7 +86,7 @@
 	"SELECT coalesce(l.name, format('(%s,%s)', l.key1, l.key2)), l.mode," \
 	" CASE WHEN " IS_DELAY " THEN 'delayed' WHEN l.granted THEN 'held'" \
 	" ELSE 'waiting' END, l.pid, l.usename, l.application_name, " CLIENT "," \
-	" coalesce(" MS_DELAY ", " MS_SINCE "), l.token" \
+	" CASE WHEN " IS_DELAY " THEN " MS_DELAY " ELSE " MS_SINCE " END, l.token" \
 	" FROM " SELECTED(locks, key) " l ORDER BY " ORDER
 
 #define LIST_JSON(locks, key) \

@@ -75,6 +75,7 @@ sub become_shell
 	$pty->close;
 	$ENV{TERM} = 'xterm';
 	delete @ENV{qw(PROMPT_COMMAND ENV BASH_ENV)};
+	no warnings 'exec';
 	exec 'bash', '--noprofile', '--norc', '-i';
 	return;
 }
