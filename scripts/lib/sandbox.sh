@@ -121,17 +121,29 @@ find_pg_config() {
 # they are, so copies of them under another root, with links to the rest, are
 # an installation of its own that we can write into.
 mirror_postgres() {
-	local option dir
+	local sharedir mandir
 
 	mkdir -p "$sandbox/pg$server_bindir"
 	cp "$server_bindir"/* "$sandbox/pg$server_bindir"
-	for option in --pkglibdir --sharedir --includedir; do
-		dir=$("$pg_config" $option)
-		mkdir -p "$sandbox/pg$dir"
-		cp -Rsf "$dir/." "$sandbox/pg$dir"
-	done
+	sharedir=$("$pg_config" --sharedir)
+	mandir=$("$pg_config" --mandir)
+	link_entries "$("$pg_config" --pkglibdir)" "$("$pg_config" --includedir)" \
+		"$sharedir" "$sharedir/extension" "$mandir" "$mandir/man1"
 	bindir=$sandbox/pg$server_bindir
 	mkdir -p "$("$bindir/pg_config" --libdir)"
+}
+
+# link_entries DIR...: makes the same directory in the mirror, with a link to
+# everything that is in it.
+link_entries() {
+	local dir target
+
+	for dir; do
+		target=$sandbox/pg$dir
+		rm -f "$target"				# a link that its parent has got
+		mkdir -p "$target"
+		[ ! -d "$dir" ] || find "$dir" -mindepth 1 -maxdepth 1 -exec ln -s -t "$target" {} +
+	done
 }
 
 sandbox_environment() {
@@ -177,6 +189,10 @@ sandbox_run() {
 	return $status
 }
 
+sandbox_make() {
+	sandbox_run make -C "$sandbox/src" -s with_llvm=no "$@"
+}
+
 # sandbox_build LOG MAKE_ARGUMENT...: builds a copy of the sources and
 # installs it into the mirror.
 sandbox_build() {
@@ -186,8 +202,8 @@ sandbox_build() {
 	cp -R "$scripts/.."/* "$sandbox/src"
 	give_to_user
 	{
-		sandbox_run make -C "$sandbox/src" -s with_llvm=no clean "$@" &&
-			sandbox_run make -C "$sandbox/src" -s with_llvm=no install "$@"
+		sandbox_make clean &&
+			sandbox_make -j "$(nproc)" install "$@"
 	} </dev/null >"$log" 2>&1
 }
 
