@@ -29,7 +29,6 @@ CLIENT_TARGETS = all install uninstall clean
 
 .PHONY: $(CLIENT_TARGETS) $(CLIENT_TARGETS:%=client-%)
 $(CLIENT_TARGETS): %: client-%
-client-install: client-all
 $(CLIENT_TARGETS:%=client-%): client-%:
 	$(MAKE) -C client $* PG_CONFIG='$(PG_CONFIG)' CC='$(CC)'
 
