@@ -50,6 +50,7 @@ need_for_tests() {
 	need wanted g++ command -v g++
 	need wanted iproute2 env PATH="$PATH:/usr/sbin:/sbin" ip -V
 	need wanted pgbouncer env PATH="$PATH:/usr/sbin:/sbin" pgbouncer -V
+	need wanted pkg-config command -v pkg-config
 	need wanted tmux command -v tmux
 	need wanted valgrind command -v valgrind
 }
