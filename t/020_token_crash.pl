@@ -1,0 +1,129 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# No fencing token comes back after a crash, though the record that covers it
+# may have been written by a transaction that is still open.  A sequence of
+# core's does come back in the same crashes; that shows that they are apt to
+# lose something.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+
+# Nothing but an acquire shall bring WAL to disk.
+my $conf = <<'EOT';
+autovacuum = off
+wal_writer_delay = 10s
+restart_after_crash = on
+EOT
+
+# How a job acquires its lock, by turns.
+my @acquires = (
+	"SELECT advisory_lock.lock('job')",
+	"BEGIN; SELECT advisory_lock.lock('job')",
+	"SET synchronous_commit = off; SELECT advisory_lock.lock('job')",
+	"BEGIN; SELECT advisory_lock.lock('job'); ROLLBACK",
+	"BEGIN READ ONLY; SELECT advisory_lock.xact_lock('job')",
+	"CALL advisory_lock.acquire('job')");
+
+# Ways to crash, given the server and the process IDs of its sessions.
+my %crash = (
+	'an immediate stop' => sub {
+		my ($node) = @_;
+
+		$node->stop('immediate');
+		$node->start;
+	},
+	'kill -9 of a backend' => sub {
+		my ($node, @pids) = @_;
+
+		kill 'KILL', $pids[0];
+		wait_until_gone(@pids);
+		$node->poll_query_until('postgres', 'SELECT true')
+		  or die 'the server does not come back';
+	},
+	'kill -9 of the server' => sub {
+		my ($node, @pids) = @_;
+
+		$node->kill9;
+		# They keep the shared memory, in whose presence no server starts.
+		wait_until_gone(@pids);
+		wait_until { $node->start(fail_ok => 1) } 'the server starts';
+	});
+
+sub wait_until_gone
+{
+	my @pids = @_;
+
+	wait_until { !kill 0, @pids } 'the sessions end';
+	return;
+}
+
+# Leaves a transaction open that has drawn a token, and a value of core's
+# sequence; draws another of both; crashes.  Returns the tokens and the values
+# that were seen.
+sub crash_round
+{
+	my ($node, $crash, $acquire) = @_;
+
+	$node->safe_psql('postgres', 'CHECKPOINT');
+	my ($open, $job) = (session($node), session($node));
+	my @tokens = $open->query("BEGIN; SELECT advisory_lock.lock('other')");
+	my @values = $open->query("SELECT nextval('core')");
+	push @values, $job->query("SELECT nextval('core')");
+	push @tokens, $job->query($acquire) =~ /^(\d+)/;
+	$crash->($node, $open->pid, $job->pid);
+	$_->quit foreach $open, $job;
+	return (\@tokens, \@values);
+}
+
+# How many of the numbers are not above all before them.
+sub setbacks
+{
+	my ($highest, $setbacks) = (0, 0);
+
+	foreach my $number (@_)
+	{
+		if ($number > $highest) { $highest = $number; }
+		else { $setbacks++; }
+	}
+	return $setbacks;
+}
+
+sub crash_rounds
+{
+	my ($node, $how, $rounds) = @_;
+	my (@tokens, @values);
+
+	foreach my $round (1 .. $rounds)
+	{
+		my ($tokens, $values) =
+		  crash_round($node, $crash{$how}, $acquires[ $round % @acquires ]);
+		push @tokens, @$tokens;
+		push @values, @$values;
+	}
+	push @tokens, $node->safe_psql('postgres', "SELECT advisory_lock.lock('job')");
+
+	my $name = $node->name . ", $rounds times $how";
+	is(scalar @tokens, 2 * $rounds + 1, "$name: there are tokens");
+	is(setbacks(@tokens), 0, "$name: every token is above all before");
+	cmp_ok(setbacks(@values), '>', 0, "$name: core's nextval() falls back");
+	return;
+}
+
+# With the registry and without, where that is to be chosen.
+foreach my $preload (0, 1)
+{
+	my $node = start_node("preload_$preload", preload => $preload, conf => $conf);
+	$node->safe_psql('postgres', 'CREATE SEQUENCE core');
+	crash_rounds($node, 'an immediate stop', 20);
+	crash_rounds($node, 'kill -9 of a backend', 4);
+	crash_rounds($node, 'kill -9 of the server', 4);
+	$node->stop;
+}
+
+done_testing();
