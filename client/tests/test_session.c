@@ -98,8 +98,10 @@ hostile_search_path(void)
 					" LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'", NULL);
 	(void) query_on(conn, "CREATE FUNCTION hostile.differ(int, int) RETURNS int"
 					" LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'", NULL);
-	(void) query_on(conn, "CREATE OPERATOR hostile.<< (leftarg = int, rightarg = int, function = hostile.differ)", NULL);
-	(void) query_on(conn, "CREATE OPERATOR hostile.| (leftarg = int, rightarg = int, function = hostile.differ)", NULL);
+	(void) query_on(conn, "CREATE OPERATOR hostile.<<"
+					" (leftarg = int, rightarg = int, function = hostile.differ)", NULL);
+	(void) query_on(conn, "CREATE OPERATOR hostile.|"
+					" (leftarg = int, rightarg = int, function = hostile.differ)", NULL);
 	(void) query_on(conn, "SET search_path = hostile, pg_catalog", NULL);
 	a = advlock_attach(conn);
 	check_result(a, advlock_status(a), ADVLOCK_OK);
@@ -253,6 +255,80 @@ excludes_plain_sql(void)
 	advlock_close(h);
 }
 
+/* A session from before the extension was created, and one from after. */
+static void
+fallback_meets_extension(void)
+{
+	advlock    *before = open_ready();
+	advlock    *after;
+	advlock_options permit = with_timeout(0);
+
+	permit.permits = 1;
+	check(!advlock_has_extension(before));
+	(void) query("CREATE EXTENSION advisory_lock", NULL);
+	after = open_ready();
+	check(advlock_has_extension(after));
+
+	check_result(before, advlock_lock(before, "x", NULL), ADVLOCK_OK);
+	check_result(before, advlock_lock(before, "p", &permit), ADVLOCK_OK);
+	check_result(after, advlock_try_lock(after, "x"), ADVLOCK_BUSY);
+	check_result(after, advlock_lock(after, "p", &permit), ADVLOCK_BUSY);
+	check_result(before, advlock_unlock(before, "x"), ADVLOCK_OK);
+	check_result(before, advlock_unlock(before, "p"), ADVLOCK_OK);
+	check_result(after, advlock_try_lock(after, "x"), ADVLOCK_OK);
+	check_result(after, advlock_lock(after, "p", &permit), ADVLOCK_OK);
+	check_result(before, advlock_try_lock(before, "x"), ADVLOCK_BUSY);
+	check_result(before, advlock_lock(before, "p", &permit), ADVLOCK_BUSY);
+	advlock_close(before);
+	advlock_close(after);
+	(void) query("DROP EXTENSION advisory_lock", NULL);
+}
+
+/* How often the client spoke and then had to wait for the server. */
+static int
+round_trips(FILE *trace)
+{
+	char	   *line = NULL;
+	size_t		size = 0;
+	char		last = 'B';
+	int			count = 0;
+
+	rewind(trace);
+	while (getline(&line, &size, trace) > 0)
+	{
+		const char *field = strchr(line, '\t');
+		char		direction = field == NULL ? 'B' : field[1];
+
+		if (direction == 'F' && last == 'B')
+			count++;
+		last = direction;
+	}
+	free(line);
+	return count;
+}
+
+/* Connecting is one; the lock is there after two more, whatever it takes. */
+static void
+two_round_trips_to_a_lock(void)
+{
+	FILE	   *trace = tmpfile();
+	advlock_open_options o;
+	advlock_options lock_options = with_timeout(60000);
+	advlock    *h;
+
+	advlock_open_options_init(&o);
+	o.conninfo = test_conninfo;
+	lock_options.lock_delay_ms = 0;
+	h = advlock_start_open(&o);
+	PQtrace(advlock_connection(h), trace);
+	check_result(h, finish(h), ADVLOCK_OK);
+	check_result(h, advlock_lock(h, "x", &lock_options), ADVLOCK_OK);
+	PQuntrace(advlock_connection(h));
+	check(round_trips(trace) == 3);
+	fclose(trace);
+	advlock_close(h);
+}
+
 static void
 lock_delay_is_set(void)
 {
@@ -279,6 +355,8 @@ const test_case session_tests[] = {
 	{"attached_encoding", "any", attached_encoding},
 	{"attached_limits_apply", "any", attached_limits_apply},
 	{"excludes_plain_sql", "any", excludes_plain_sql},
+	{"fallback_meets_extension", "plain", fallback_meets_extension},
+	{"two_round_trips_to_a_lock", "any", two_round_trips_to_a_lock},
 	{"lock_delay_is_set", "extension", lock_delay_is_set},
 	{NULL, NULL, NULL}
 };
