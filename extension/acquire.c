@@ -29,7 +29,7 @@ typedef struct Grant
 {
 	const NamedLock *lock;
 	HeldLock   *held;
-	bool		held_before;	/* in any mode */
+	bool		held_before;	/* through us, in any mode */
 	bool		same_token;		/* the hold does not get stronger */
 	bool		waited;
 } Grant;
@@ -51,7 +51,12 @@ prepare(const NamedLock *locks, int count, LockForm form)
 
 	held_sweep();
 	for (int i = 0; i < count; i++)
-		acquisition.grants[i] = (Grant) {.lock = &locks[i], .held = held_enter(&locks[i])};
+	{
+		Grant	   *grant = &acquisition.grants[i];
+
+		*grant = (Grant) {.lock = &locks[i]};
+		grant->held = held_enter(&locks[i], &grant->held_before);
+	}
 	return acquisition;
 }
 
@@ -60,13 +65,11 @@ static bool
 wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
 {
 	LockAcquireResult result = wait_for_lock(grant->lock, form, deadline, &grant->waited);
-	LOCKMODE	other = form.mode == ExclusiveLock ? ShareLock : ExclusiveLock;
-	bool		same_mode = result == LOCKACQUIRE_ALREADY_HELD;
-	bool		other_mode = lock_held_by_me(&grant->lock->tag, other);
 
 	/* Held as strongly before, nobody else can have had it in between. */
-	grant->same_token = same_mode || (other_mode && other == ExclusiveLock);
-	grant->held_before = same_mode || other_mode;
+	grant->same_token = grant->held_before &&
+		(result == LOCKACQUIRE_ALREADY_HELD ||
+		 (form.mode == ShareLock && lock_held_by_me(&grant->lock->tag, ExclusiveLock)));
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -87,16 +90,31 @@ wait_for_all(Acquisition *acquisition, const Deadline *deadline)
 	{
 		Grant	   *grant = &acquisition->grants[i];
 
-		if (!grant->held_before && !delay_wait(grant->lock, deadline))
+		if (!grant->held_before && !delay_wait(grant->lock, deadline, &grant->held->labelled))
 			return i;
 	}
 	return acquisition->count;
 }
 
 /*
- * Give each lock its token, unless it has one that is still right, and tell
- * the other sessions.  After the last wait only: drawing a token leaves a
- * catalog snapshot behind.
+ * Tell the other sessions of a lock that was granted: in the entry of the
+ * name, if that has room for it, else by a label.
+ */
+static void
+announce(const Grant *grant, LOCKMODE mode, int64 token)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!grant->held_before && !grant->held->labelled &&
+		name_acquired(grant->lock, mode, now, token, !grant->waited))
+		return;
+	grant->held->labelled = true;
+	label_put(&grant->lock->id, now, 0, token);
+}
+
+/*
+ * Give each lock its token, unless it has one that is still right.  After the
+ * last wait only: drawing a token leaves a catalog snapshot behind.
  */
 static void
 draw_tokens(const Acquisition *acquisition, int64 *tokens)
@@ -104,7 +122,6 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 	for (int i = 0; i < acquisition->count; i++)
 	{
 		Grant	   *grant = &acquisition->grants[i];
-		TimestampTz now;
 
 		if (grant->same_token && grant->held->token != NO_TOKEN)
 		{
@@ -112,10 +129,7 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 			continue;
 		}
 		tokens[i] = token_draw();
-		now = GetCurrentTimestamp();
-		label_put(&grant->lock->id, now, 0, tokens[i]);
-		if (!grant->held_before)
-			name_acquired(grant->lock, now, !grant->waited);
+		announce(grant, acquisition->form.mode, tokens[i]);
 	}
 }
 
@@ -234,8 +248,9 @@ release_lock(const NamedLock *lock, LOCKMODE mode)
 	};
 	bool		released;
 
-	check_not_parallel();
-	if (!lock_held_by_me(&lock->tag, mode))
+	check_not_parallel(lock->name);
+	if (!(held && *held_session_count(held, mode) > 0) &&
+		!lock_held_by_me(&lock->tag, mode))
 	{
 		warn_not_held(lock, mode);
 		return false;
@@ -246,6 +261,8 @@ release_lock(const NamedLock *lock, LOCKMODE mode)
 
 	if (released && held)
 		held_note_release(held, mode);
+	else if (held)
+		held_forget_if_free(held);
 	return released;
 }
 
@@ -275,7 +292,7 @@ release_all_locks(void)
 	HeldLock   *held;
 	int			names = 0;
 
-	check_not_parallel();
+	check_not_parallel("*");
 	if (!held_scan_start(&scan))
 		return 0;
 	while ((held = hash_seq_search(&scan)) != NULL)

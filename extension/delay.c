@@ -180,12 +180,23 @@ wait_until(const NamedLock *lock)
 	return until;
 }
 
+/* Sleep for so many ms, or less. */
+static void
+sleep_for(int64 ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 Min(ms, PG_INT32_MAX), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /*
  * Having been granted the lock by the lock manager, wait until its delay is
- * over.  Returns false when the deadline passed.
+ * over.  Returns false when the deadline passed.  A label tells the others
+ * meanwhile; *labelled says that there is one, also after an error.
  */
 bool
-delay_wait(const NamedLock *lock, const Deadline *deadline)
+delay_wait(const NamedLock *lock, const Deadline *deadline, bool *labelled)
 {
 	int64		left;
 
@@ -196,13 +207,9 @@ delay_wait(const NamedLock *lock, const Deadline *deadline)
 
 		if (limit == 0)
 			return false;
-		if (limit != NO_TIME_LIMIT)
-			ms = Min(ms, limit);
+		*labelled = true;
 		label_put(&lock->id, 0, GetCurrentTimestamp() + left, 0);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(ms, PG_INT32_MAX), PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		sleep_for(limit == NO_TIME_LIMIT ? ms : Min(ms, limit));
 	}
 	return true;
 }

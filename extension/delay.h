@@ -24,6 +24,6 @@ typedef struct Delay
 extern void delay_begin(LockKey key);
 extern Delay *delays_under_way(int *count);
 extern TimestampTz delay_end(const Delay *delay);
-extern bool delay_wait(const NamedLock *lock, const Deadline *deadline);
+extern bool delay_wait(const NamedLock *lock, const Deadline *deadline, bool *labelled);
 
 #endif							/* DELAY_H */

@@ -99,7 +99,8 @@ static void
 forget(HeldLock *held)
 {
 	end_hold(held);
-	label_remove(held->key);
+	if (held->labelled)
+		label_remove(held->key);
 	if (held->name)
 		pfree(held->name);
 	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);
@@ -150,9 +151,12 @@ held_name(LockKey key)
 	return held ? held->name : NULL;
 }
 
-/* The entry of a lock, made if need be, before the lock is acquired. */
+/*
+ * The entry of a lock, made if need be, before the lock is acquired.  *known
+ * tells whether we have taken it before and hold it still.
+ */
 HeldLock *
-held_enter(const NamedLock *lock)
+held_enter(const NamedLock *lock, bool *known)
 {
 	HeldLock   *held;
 	bool		found;
@@ -162,7 +166,8 @@ held_enter(const NamedLock *lock)
 	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, &found);
 	if (!found)
 		*held = (HeldLock) {.key = lock->id.key};
-	if (!found || !lock_held_in_any_mode(&held->tag))
+	*known = found && lock_held_in_any_mode(&held->tag);
+	if (!*known)
 	{
 		end_hold(held);
 		reset(held, lock);
@@ -179,6 +184,13 @@ held_session_count(HeldLock *held, LOCKMODE mode)
 	return mode == ExclusiveLock ? &held->session_exclusive : &held->session_shared;
 }
 
+/* Did we take the lock for the session, and not give it back? */
+bool
+held_session_level(const HeldLock *held)
+{
+	return held->session_exclusive > 0 || held->session_shared > 0;
+}
+
 /* Write down one more hold, with the token it has; cannot fail. */
 void
 held_note(HeldLock *held, LockForm form, int64 token)
@@ -187,7 +199,7 @@ held_note(HeldLock *held, LockForm form, int64 token)
 	if (form.session)
 		(*held_session_count(held, form.mode))++;
 	else
-		transaction_level = true;
+		held->transaction_level = transaction_level = true;
 	if (!held->timed)
 	{
 		held->timed = true;
@@ -203,7 +215,8 @@ held_note_release(HeldLock *held, LOCKMODE mode)
 
 	if (*count > 0)
 		(*count)--;
-	held_forget_if_free(held);
+	if (!held_session_level(held) && !held->transaction_level)
+		forget(held);
 }
 
 /* Begin to go through all entries; false if there are none. */
@@ -238,9 +251,8 @@ at_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 	hash_seq_init(&scan, held_locks);
 	while ((held = hash_seq_search(&scan)) != NULL)
 	{
-		bool		session_level = held->session_exclusive > 0 || held->session_shared > 0;
-
-		if (!session_level || !lock_held_in_any_mode(&held->tag))
+		held->transaction_level = false;
+		if (!held_session_level(held) || !lock_held_in_any_mode(&held->tag))
 			forget(held);
 	}
 }
@@ -262,6 +274,7 @@ held_end_all(void)
 		if (lock_held_in_any_mode(&held->tag))
 			delay_begin(held->key);
 		end_hold(held);
-		label_remove(held->key);
+		if (held->labelled)
+			label_remove(held->key);
 	}
 }

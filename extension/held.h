@@ -26,6 +26,8 @@ typedef struct HeldLock
 	LOCKTAG		tag;
 	int64		token;			/* 0: none, taken on a standby */
 	bool		permit;			/* others may be polling for it */
+	bool		labelled;		/* see label.c */
+	bool		transaction_level;	/* held until the transaction ends, too */
 	bool		timed;			/* held since: */
 	instr_time	since;
 
@@ -36,10 +38,11 @@ typedef struct HeldLock
 
 extern void warn_of_collision(const char *held, const char *wanted);
 extern void held_sweep(void);
-extern HeldLock *held_enter(const NamedLock *lock);
+extern HeldLock *held_enter(const NamedLock *lock, bool *known);
 extern HeldLock *held_find(const NamedLock *lock);
 extern const char *held_name(LockKey key);
 extern int *held_session_count(HeldLock *held, LOCKMODE mode);
+extern bool held_session_level(const HeldLock *held);
 extern void held_note(HeldLock *held, LockForm form, int64 token);
 extern void held_note_release(HeldLock *held, LOCKMODE mode);
 extern void held_forget_if_free(HeldLock *held);

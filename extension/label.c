@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "label.h"
+#include "names.h"
 
 static LabelId
 label_id(LockKey key, int pid)
@@ -46,7 +47,7 @@ label_remove(LockKey key)
 		dshash_delete_key(reg->labels, &id);
 }
 
-/* A copy of a session's label for a lock; false if there is none. */
+/* What a session tells about a lock; false if nothing is known. */
 bool
 label_find(LockKey key, int pid, Label *copy)
 {
@@ -55,7 +56,7 @@ label_find(LockKey key, int pid, Label *copy)
 	Label	   *label = reg ? dshash_find(reg->labels, &id, false) : NULL;
 
 	if (!label)
-		return false;
+		return name_holder(key, pid, copy);
 	*copy = *label;
 	dshash_release_lock(reg->labels, label);
 	return true;

@@ -14,6 +14,7 @@
 
 /*
  * It goes with a row of the live lock table, and means nothing without one.
+ * The one exclusive holder of a name needs none: he is in the name's entry.
  */
 typedef struct Label
 {

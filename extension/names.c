@@ -19,6 +19,7 @@
 
 #include "evict.h"
 #include "held.h"
+#include "label.h"
 #include "names.h"
 #include "settings.h"
 
@@ -49,6 +50,9 @@ reset_counters(NameEntry *entry)
 static void
 init_entry(NameEntry *entry, const NamedLock *lock)
 {
+	entry->holder = 0;
+	entry->token = 0;
+	entry->last_acquired_at = 0;
 	reset_counters(entry);
 
 	/* Only a server encoding longer than UTF-8 can make it not fit. */
@@ -150,23 +154,27 @@ name_wanted(const NamedLock *lock)
 
 /*
  * Note that the session now holds the lock, by the lock manager's word.  warn:
- * it did not wait, so name_wanted() has not been called.
+ * it did not wait, so name_wanted() has not been called.  Returns whether that
+ * tells the others everything: the entry has room for one holder.
  */
-void
-name_acquired(const NamedLock *lock, TimestampTz now, bool warn)
+bool
+name_acquired(const NamedLock *lock, LOCKMODE mode, TimestampTz now, int64 token, bool warn)
 {
 	Registry   *reg = tracking_registry();
 	NameEntry  *entry;
 	bool		has_namesake;
 
 	if (!reg || (entry = use_name(reg, lock)) == NULL)
-		return;
+		return false;
 	entry->acquisitions++;
 	entry->last_acquired_at = now;
 	has_namesake = entry->has_namesake;
+	entry->holder = mode == ExclusiveLock && !has_namesake ? MyProcPid : 0;
+	entry->token = token;
 	dshash_release_lock(reg->names, entry);
-	if (warn && has_namesake)
+	if (has_namesake && warn)
 		warn_of_namesake(reg, lock);
+	return mode == ExclusiveLock && !has_namesake;
 }
 
 /* The entry of a name, locked, if there is one. */
@@ -213,9 +221,46 @@ name_released(const NameId *id, int64 hold)
 
 	if (!entry)
 		return;
+	if (entry->holder == MyProcPid)
+		entry->holder = 0;
 	entry->total_hold += hold;
 	entry->max_hold = Max(entry->max_hold, hold);
 	dshash_release_lock(reg->names, entry);
+}
+
+/* Is the entry about that holder?  Then fill his label; releases the lock. */
+static bool
+label_from_entry(dshash_table *table, NameEntry *entry, int pid, Label *label)
+{
+	bool		found = entry->holder == pid;
+
+	label->name = entry->id;
+	label->acquired_at = entry->last_acquired_at;
+	label->delayed_until = 0;
+	label->token = entry->token;
+	dshash_release_lock(table, entry);
+	return found;
+}
+
+/*
+ * What there would be in the label of a session that is the one holder of a
+ * name with that key; false if it is not.  The name can have got a namesake
+ * since, so there may be two to look at.
+ */
+bool
+name_holder(LockKey key, int pid, Label *label)
+{
+	Registry   *reg = registry();
+	NameId		id = {.database = MyDatabaseId, .key = key};
+	NameEntry  *entry = reg ? dshash_find(reg->names_by_key, &id, false) : NULL;
+
+	if (!entry)
+		return false;
+	if (label_from_entry(reg->names_by_key, entry, pid, label))
+		return true;
+	id = label->name;
+	entry = dshash_find(reg->namesakes, &id, false);
+	return entry && label_from_entry(reg->namesakes, entry, pid, label);
 }
 
 /* The name that belongs to an identity, palloc'd; NULL if it is not known. */

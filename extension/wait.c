@@ -69,21 +69,26 @@ wait_error_context(void *arg)
 			   lock_mode_name(wait->form.mode), wait->lock->name);
 }
 
-/* Raise an error in a parallel worker, whose locks would die with it. */
+/*
+ * Raise an error in a parallel operation: a lock would die with its worker.
+ * what is the lock's name, or stands for many.
+ */
 void
-check_not_parallel(void)
+check_not_parallel(const char *what)
 {
 	if (IsInParallelMode())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot acquire or release named advisory locks during a parallel operation")));
+				 errmsg("cannot acquire or release advisory lock \"%s\" during a parallel operation",
+						what),
+				 errhint("Mark the function that calls this one as PARALLEL UNSAFE.")));
 }
 
 /* Raise an error where the lock would not exclude those that it should. */
 void
 check_locking_allowed(const NamedLock *lock)
 {
-	check_not_parallel();
+	check_not_parallel(lock->name);
 	if (RecoveryInProgress() && !allow_standby)
 		ereport(ERROR,
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
