@@ -1,0 +1,175 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# The command as a process: descriptors, signals, environment, credentials,
+# and a command that asks for the lock it runs under.
+
+use strict;
+use warnings FATAL => 'all';
+
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+use Withlock;
+
+my $node = start_node('main');
+$ENV{WITHLOCK_DB} = conninfo($node);
+
+# W14: no descriptor of ours
+my @list = ('sh', '-c', 'ls /proc/self/fd | tr "\n" " "');
+my $plain = start_program({}, @list);
+$plain->wait;
+my $ended = withlock('x', '--', @list);
+is($ended->stdout, $plain->stdout, 'the command gets no descriptor of ours');
+
+# One of the caller's is the caller's business, as with flock(1).
+my $file = PostgreSQL::Test::Utils::tempdir() . '/file';
+$ended = withlock({ in_child => sub { POSIX::dup2(1, 9) } }, 'x', '--', 'sh', '-c', 'echo nine >&9');
+is($ended->stdout, "nine\n", 'a descriptor of the caller\'s is passed on');
+
+# W13: standard descriptors that are closed
+sub close_all
+{
+	POSIX::close($_) foreach 0 .. 2;
+	return;
+}
+$ended = withlock({ in_child => \&close_all }, 'x', '--', 'sh', '-c', "echo a; echo b >&2; cat; ls -l /proc/self/fd > $file; exit 5");
+is($ended->status, 5, 'with <&- >&- 2>&- all works');
+unlike(slurp_file($file), qr/socket/, '... and the connection is none of the standard descriptors');
+foreach my $fd (0 .. 2)
+{
+	is(withlock({ in_child => sub { POSIX::close($fd) } }, 'x', '--', 'sh', '-c', 'echo x; echo y >&2; exit 6')->status,
+		6, "with descriptor $fd closed all works");
+}
+
+# W20: nowhere to write
+SKIP:
+{
+	skip '/dev/full is not there', 3 unless -c '/dev/full';
+	is(withlock({ stderr => '/dev/full' }, 'x', '-v', '--', 'sh', '-c', 'exit 5')->status,
+		5, '/dev/full as stderr changes nothing');
+	my $holder = session($node);
+	$holder->query("SELECT advisory_lock.lock('busy')");
+	is(withlock({ stderr => '/dev/full' }, 'busy', '-n', 'true')->status, 75, '... nor does it for 75');
+	is(withlock({ stderr => '/dev/full' }, '-E', '300', 'busy', 'true')->status, 64, '... and 64');
+}
+my $broken_pipe = sub {
+	pipe(my $reader, my $writer) or die "could not create a pipe: $!";
+	POSIX::dup2(fileno($writer), 2);
+	close $_ foreach $reader, $writer;
+};
+is(withlock({ in_child => $broken_pipe }, 'x', '-v', '--', 'sh', '-c',
+		'trap "exit 9" PIPE; sleep 0.2; exit 5')->status,
+	5, 'a broken pipe as stderr changes nothing, and the command gets no SIGPIPE for it');
+is(withlock({ in_child => $broken_pipe }, '-E', '300', 'busy', 'true')->status, 64, '... and 64');
+
+# W15: signals
+sub signals_of_command
+{
+	my ($in_child) = @_;
+	my $text = withlock({ in_child => $in_child }, 'x', '--', 'grep', '-E', '^Sig(Blk|Ign|Pnd)', '/proc/self/status')->stdout;
+
+	return { $text =~ /^Sig(\w+):\s*(\w+)$/mg };
+}
+my $signals = signals_of_command(sub { });
+is(hex $signals->{Blk}, 0, 'the command blocks no signal');
+is(hex $signals->{Ign}, 0, 'the command ignores no signal');
+$signals = signals_of_command(sub { POSIX::sigprocmask(POSIX::SIG_BLOCK(), POSIX::SigSet->new(POSIX::SIGTERM(), POSIX::SIGUSR1())); });
+is(hex $signals->{Blk}, 0, '... though the caller did');
+$signals = signals_of_command(sub { $SIG{HUP} = 'IGNORE'; $SIG{CHLD} = 'IGNORE'; });
+is(hex $signals->{Ign}, 1 << POSIX::SIGHUP() - 1, 'an ignored HUP stays ignored, CHLD does not');
+
+# The process group
+$ended = withlock('x', '--', 'sh', '-c', 'ps -o pid=,pgid= -p $$');
+like($ended->stdout, qr/^\s*(\d+)\s+\1$/, 'the command leads a process group of its own');
+
+# W06: a process left in the background does not keep the lock
+$ended = withlock('x', '--', 'sh', '-c', 'setsid sleep 60 >/dev/null 2>&1 & echo $!');
+is($ended->status, 0, 'a command that leaves a process behind');
+my ($left) = $ended->stdout =~ /(\d+)/;
+ok(kill(0, $left), '... which lives on');
+is(withlock('x', '-n', 'true')->status, 0, '... without the lock');
+kill 'KILL', $left;
+
+# W16: the fork of withlock never speaks to the server.  A failed exec must
+# not end the session: the release that follows works.
+$ended = withlock('x', '-v', '/nonexistent');
+unlike($ended->stderr, qr/could not be released/, 'a failed exec leaves the session alone');
+
+# --- The environment
+
+my $environment = sub {
+	my %seen = map { /^(WITHLOCK_\w+)=(.*)/ ? ($1, $2) : () } split /\n/, $_[0]->stdout;
+	return \%seen;
+};
+my $seen = $environment->(withlock('the name', 'env'));
+is($seen->{WITHLOCK_NAME}, 'the name', 'WITHLOCK_NAME');
+like($seen->{WITHLOCK_TOKEN}, qr/^\d+$/, 'WITHLOCK_TOKEN');
+ok(!exists $seen->{WITHLOCK_PERMIT}, 'no WITHLOCK_PERMIT without --permits');
+my $next = $environment->(withlock('the name', 'env'));
+cmp_ok($next->{WITHLOCK_TOKEN}, '>', $seen->{WITHLOCK_TOKEN}, 'the token grows');
+$seen = $environment->(withlock('p', '--permits', '2', 'env'));
+is($seen->{WITHLOCK_PERMIT}, 1, 'WITHLOCK_PERMIT');
+my $others = { env => { WITHLOCK_TOKEN => 'stale', WITHLOCK_PERMIT => 'stale' } };
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
+$seen = $environment->(withlock($others, '-d', conninfo($node, 'bare'), 'x', 'env'));
+ok(!exists $seen->{WITHLOCK_TOKEN} && !exists $seen->{WITHLOCK_PERMIT},
+	'what does not apply is not inherited');
+
+# W17, W18: credentials
+my $secret = 'pass word/secret';
+my $uri_secret = 'pass%20word%2Fsecret';
+my $host = $node->host =~ s{/}{%2F}gr;
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+foreach my $form (
+	conninfo($node) . " password='$secret'",
+	"postgresql://$user:$uri_secret\@$host:" . $node->port . '/postgres',
+	"postgresql://$user\@$host:" . $node->port . "/postgres?password=$uri_secret")
+{
+	(my $kind = $form) =~ s/=.*|:.*//s;
+	delete local $ENV{WITHLOCK_DB};
+	my $running = start_withlock('secret', "--db=$form", '--', 'sh', '-c', 'env; echo ready; sleep 60');
+	$running->wait_output(qr/ready/);
+	my $line = slurp_file('/proc/' . $running->pid . '/cmdline');
+	unlike($line, qr/secret.*secret|pass( |%20)word/s, "$kind: the password is not in the list of processes");
+	unlike($running->stdout, qr/pass( |%20)word/, '... nor in the environment of the command');
+	kill 'TERM', $running->pid;
+	$running->wait;
+	foreach my $wrong ("$form&x", "$form bad", "$form?nosuch=1")
+	{
+		$ended = withlock('x', '--db', $wrong, '-v', 'true');
+		unlike($ended->stderr, qr/pass( |%20)word|secret/, '... nor in a message');
+	}
+	$ended = withlock('x', "--dbx=$form", 'true');
+	unlike($ended->stderr, qr/pass( |%20)word|secret/, '... nor in that of a mistyped option');
+}
+
+# --- A command that asks for the lock it runs under
+
+foreach my $case (
+	['a', '--', 'withlock', 'a', 'true'],
+	['a', '--', 'withlock', 'b', '--', 'withlock', 'a', 'true'],
+	['b', '--also', 'a', '--', 'withlock', 'a', 'true'],
+	['a', '--', 'withlock', 'b', '--also', 'a', 'true'],
+	['a', '--', 'sh', '-c', 'withlock a true; exit $?'])
+{
+	$ended = withlock(@$case);
+	is($ended->status, 64, "refused: withlock @$case");
+	like($ended->stderr, qr/\Awithlock: lock "a" is held by a withlock that this one runs under.*\n\z/, '... with an explanation in one line');
+	cmp_ok($ended->seconds, '<', 10, '... at once');
+}
+my $odd = "a @%:\n\xc3\xbc b";
+is(withlock($odd, '--', 'withlock', $odd, 'true')->status, 64, 'an odd name is recognized');
+is(withlock('a', '--', 'withlock', 'a b', 'true')->status, 0, 'another name is not refused');
+is(withlock('a', '--', 'withlock', '-d', conninfo($node, 'bare'), 'a', 'true')->status,
+	0, 'the same name in another database is another lock');
+# A daemon started under a lock is not under it for ever.
+my $later = start_withlock('a', '--', 'sh', '-c',
+	'setsid sh -c "while kill -0 $PPID 2>/dev/null; do sleep 0.05; done; withlock a -- echo later" & exit 0');
+$later->wait;
+$later->wait_output(qr/later/);
+pass('a daemon that was started under a lock can take it later on');
+
+done_testing();
