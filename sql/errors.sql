@@ -32,7 +32,7 @@ UNION ALL VALUES ('SELECT advisory_lock.acquire_permit(%L, 1)'),
 -- Every function that takes a name is in the list, but those that make no
 -- difference: key() is strict, and what only reports may take a null.
 SELECT proname FROM pg_proc
-WHERE pronamespace = 'advisory_lock'::regnamespace AND proargnames[1] = 'name'
+WHERE pronamespace = 'advisory_lock'::regnamespace AND proargnames[1] = 'name' AND pronargs > 0
     AND NOT EXISTS (SELECT FROM calls WHERE call LIKE '% advisory\_lock.' || proname || '(%')
     AND proname NOT IN ('key', 'reset_stats');
 

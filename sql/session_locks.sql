@@ -76,6 +76,15 @@ SELECT advisory_lock.is_locked('a'), advisory_lock.token('a');
 SELECT advisory_lock.unlock('a');
 SELECT advisory_lock.is_locked('a');
 
+-- So too if it was taken by name before: others may have had newer tokens in
+-- between.
+SELECT advisory_lock.lock('a') AS token \gset
+SELECT pg_advisory_unlock(k.key1, k.key2) FROM advisory_lock.key('a') AS k;
+SELECT pg_advisory_lock(k.key1, k.key2) FROM advisory_lock.key('a') AS k;
+SELECT advisory_lock.token('a');
+SELECT advisory_lock.lock('a') > :token AS newer;
+SELECT advisory_lock.unlock('a'), advisory_lock.unlock('a');
+
 -- Many names in one session, after which none is left over.
 SELECT count(advisory_lock.lock('many ' || i)) FROM generate_series(1, 500) AS i;
 SELECT count(*) FROM generate_series(1, 500) AS i WHERE advisory_lock.unlock('many ' || i);
