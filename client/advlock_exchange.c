@@ -32,6 +32,16 @@ advl_is_true(const PGresult *res, int column)
 	return advl_rows(res) && strcmp(PQgetvalue(res, 0, column), "t") == 0;
 }
 
+/*
+ * Did a function that takes a lock say no?  Those that wait cannot: they give
+ * a token, or nothing.
+ */
+bool
+advl_refused(const PGresult *res)
+{
+	return advl_rows(res) && strcmp(PQgetvalue(res, 0, 0), "f") == 0;
+}
+
 static bool
 queue_statements(advlock *h, const advl_statement *statements, int count)
 {

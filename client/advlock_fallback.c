@@ -32,12 +32,12 @@ static const char order_sql[] =
 static const char slice_sql[] =
 "SELECT pg_catalog.set_config('lock_timeout', $1::pg_catalog.text, true)";
 
-/* How to take a lock of each kind: a row that says whether it worked. */
+/* How to take a lock, [without waiting][shared]. */
 static const char *const take_sql[2][2] = {
 	{
-		"SELECT pg_catalog.pg_advisory_lock(k.key1, k.key2) IS NOT NULL FROM "
+		"SELECT pg_catalog.pg_advisory_lock(k.key1, k.key2) FROM "
 		ADVL_KEYS("$1::pg_catalog.text"),
-		"SELECT pg_catalog.pg_advisory_lock_shared(k.key1, k.key2) IS NOT NULL FROM "
+		"SELECT pg_catalog.pg_advisory_lock_shared(k.key1, k.key2) FROM "
 		ADVL_KEYS("$1::pg_catalog.text"),
 	},
 	{
@@ -141,7 +141,7 @@ attempted(advlock *h)
 	if (!advl_rows(attempt))
 		return advl_is_true(look, 0) ? granted_with_error(h, timed_out, attempt) :
 			not_granted(h, timed_out, attempt);
-	if (!advl_is_true(attempt, 0))
+	if (advl_refused(attempt))
 		return not_granted(h, true, attempt);
 	wanted_to_taken(h);
 	if (!advl_is_true(look, 0))
@@ -173,7 +173,7 @@ attempt(advlock *h)
 	};
 
 	snprintf(timeout, sizeof(timeout), "%dms", ms);
-	return advl_send(h, statements, 3, attempted, ms + ADVL_ANSWER_MS);
+	return advl_send(h, statements, 3, attempted, advl_attempt_ms(h));
 }
 
 /* Go on with the next lock that is wanted, or end when there is none. */

@@ -180,6 +180,7 @@ extern advlock_result advl_receive(advlock *h);
 extern advlock_result advl_poll_idle(advlock *h);
 extern void advl_clear_results(advlock *h);
 extern bool advl_rows(const PGresult *res);
+extern bool advl_refused(const PGresult *res);
 extern bool advl_is_true(const PGresult *res, int column);
 
 /* === advlock_poll.c === */
@@ -188,6 +189,9 @@ extern advlock_result advl_begin(advlock *h);
 extern void advl_end(advlock *h);
 extern advlock_result advl_sleep(advlock *h, int ms, advl_handler on_timer);
 extern advlock_result advl_wait(advlock *h, advlock_result r);
+
+/* === advlock_lock.c === */
+extern int	advl_attempt_ms(const advlock *h);
 
 /* === advlock_fallback.c === */
 extern const char advl_holds_sql[];

@@ -137,6 +137,16 @@ acquired_many(advlock *h)
 	return advl_hold_all(h, &h->op.wanted);
 }
 
+/*
+ * How long to wait for the server's answer to an attempt: for ever if the
+ * lock is waited for so, or a pooler has no session for us yet.
+ */
+int
+advl_attempt_ms(const advlock *h)
+{
+	return advl_longer(advl_remaining(h->op.deadline), ADVL_GRACE_MS);
+}
+
 static advlock_result
 start_extension(advlock *h, bool many)
 {
@@ -159,7 +169,7 @@ start_extension(advlock *h, bool many)
 			{h->op.wanted->name, timeout_text(timeout, h->op.deadline),
 				o->shared ? "true" : "false", o->permits > 0 ? permits : NULL}, true};
 	return advl_send(h, statements, n, many ? acquired_many : acquired,
-					 advl_longer(advl_remaining(h->op.deadline), ADVL_GRACE_MS));
+					advl_attempt_ms(h));
 }
 
 /* Check and keep the arguments. */

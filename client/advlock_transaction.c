@@ -31,8 +31,8 @@ static const char settings_sql[] =
 /* [with a timeout][shared] */
 static const char *const take_sql[2][2] = {
 	{
-		"SELECT advisory_lock.xact_lock($1::pg_catalog.text) IS NOT NULL",
-		"SELECT advisory_lock.xact_lock_shared($1::pg_catalog.text) IS NOT NULL",
+		"SELECT advisory_lock.xact_lock($1::pg_catalog.text)",
+		"SELECT advisory_lock.xact_lock_shared($1::pg_catalog.text)",
 	},
 	{
 		"SELECT advisory_lock.try_xact_lock($1::pg_catalog.text, $2::pg_catalog.interval)",
@@ -43,9 +43,9 @@ static const char *const take_sql[2][2] = {
 /* [without waiting][shared] */
 static const char *const take_key_sql[2][2] = {
 	{
-		"SELECT pg_catalog.pg_advisory_xact_lock(k.key1, k.key2) IS NOT NULL FROM "
+		"SELECT pg_catalog.pg_advisory_xact_lock(k.key1, k.key2) FROM "
 		ADVL_KEYS("$1::pg_catalog.text"),
-		"SELECT pg_catalog.pg_advisory_xact_lock_shared(k.key1, k.key2) IS NOT NULL FROM "
+		"SELECT pg_catalog.pg_advisory_xact_lock_shared(k.key1, k.key2) FROM "
 		ADVL_KEYS("$1::pg_catalog.text"),
 	},
 	{
@@ -108,7 +108,7 @@ attempted(advlock *h)
 		if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
 			return undo(h, advl_server_error(h, h->op.results[i]));
 	}
-	if (!advl_is_true(h->op.results[2], 0))
+	if (advl_refused(h->op.results[2]))
 		return undo(h, advl_busy(h, h->op.wanted));
 	if (!advl_is_true(look, 0))
 		return undo(h, advl_fail(h, ADVLOCK_SERVER,
@@ -155,7 +155,7 @@ attempt(advlock *h)
 	};
 
 	snprintf(timeout, sizeof(timeout), "%dms", ms);
-	return advl_send(h, statements, 4, attempted, advl_longer(ms, ADVL_GRACE_MS));
+	return advl_send(h, statements, 4, attempted, advl_attempt_ms(h));
 }
 
 /* The caller may have ended the transaction, and the locks with it. */

@@ -17,7 +17,7 @@
 
 static const test_case *const groups[] = {
 	argument_tests, locking_tests, nonblocking_tests, failure_tests,
-	session_tests, transaction_tests, pooler_tests,
+	session_tests, transaction_tests, server_tests,
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

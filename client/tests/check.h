@@ -72,7 +72,7 @@ extern int64_t now_ms(void);
 typedef struct test_case
 {
 	const char *name;
-	const char *where;			/* "any", "extension", "plain", "pooler", "standby" */
+	const char *where;			/* "any", or a kind of server, see t/10*.pl */
 	void		(*run) (void);
 } test_case;
 
@@ -81,7 +81,7 @@ extern const test_case argument_tests[];
 extern const test_case failure_tests[];
 extern const test_case locking_tests[];
 extern const test_case nonblocking_tests[];
-extern const test_case pooler_tests[];
+extern const test_case server_tests[];
 extern const test_case session_tests[];
 extern const test_case transaction_tests[];
 

@@ -1,18 +1,22 @@
 /*-------------------------------------------------------------------------
  *
- * test_pooler.c
- *	  Sessions that are not what they seem: through a pooler, on a standby.
+ * test_servers.c
+ *	  Servers that are special: behind a pooler, on a standby, over TCP, and
+ *	  with advisory locks that are none.
  *
- * The environment says how these are reached: TEST_TRANSACTION_POOLER,
- * TEST_SESSION_POOLER and TEST_STANDBY are connection strings.
+ * The environment says how each is reached: TEST_TRANSACTION_POOLER and so on
+ * are connection strings.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "check.h"
 
@@ -183,7 +187,68 @@ standby_is_allowed(void)
 	advlock_close(primary);
 }
 
-const test_case pooler_tests[] = {
+static int
+socket_option(const advlock *h, int level, int option)
+{
+	int			value = -1;
+	socklen_t	length = sizeof(value);
+
+	check(getsockopt(advlock_socket(h), level, option, &value, &length) == 0);
+	return value;
+}
+
+static int
+server_setting(const advlock *h, const char *name)
+{
+	return atoi(query_on(advlock_connection(h),
+						 "SELECT setting FROM pg_settings WHERE name = $1", name));
+}
+
+/*
+ * On a cut network the holder learns of it before the server frees the lock:
+ * idle + interval * count, and the limit of unacknowledged data.
+ */
+static void
+keepalives_over_tcp(void)
+{
+	advlock_open_options o = options_for("TEST_TCP");
+	advlock    *h = advlock_open_with(&o);
+
+	check_result(h, advlock_status(h), ADVLOCK_OK);
+	check(socket_option(h, SOL_SOCKET, SO_KEEPALIVE) == 1);
+	check(socket_option(h, IPPROTO_TCP, TCP_KEEPIDLE) +
+		  socket_option(h, IPPROTO_TCP, TCP_KEEPINTVL) *
+		  socket_option(h, IPPROTO_TCP, TCP_KEEPCNT) <= 10);
+	check(socket_option(h, IPPROTO_TCP, TCP_USER_TIMEOUT) <= 10000);
+	check(server_setting(h, "tcp_keepalives_idle") +
+		  server_setting(h, "tcp_keepalives_interval") *
+		  server_setting(h, "tcp_keepalives_count") == 25);
+	check(server_setting(h, "tcp_user_timeout") == 25000);
+	advlock_close(h);
+}
+
+/* Functions that say yes and lock nothing, as some servers have them. */
+static void
+stub_locks_are_refused(void)
+{
+	advlock_open_options o = options_for("TEST_STUB");
+	advlock    *h = advlock_open_with(&o);
+	advlock_options lock_options = with_timeout(0);
+
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_SERVER);
+	check_result(h, advlock_try_lock(h, "x"), ADVLOCK_SERVER);
+	lock_options.permits = 1;
+	check_result(h, advlock_lock(h, "x", &lock_options), ADVLOCK_SERVER);
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_NOT_HELD);
+	advlock_close(h);
+
+	o.transaction = 1;
+	h = advlock_open_with(&o);
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_SERVER);
+	advlock_close(h);
+}
+
+const test_case server_tests[] = {
 	{"pooler_is_refused", "pooler", pooler_is_refused},
 	{"session_pooler_is_allowed", "pooler", session_pooler_is_allowed},
 	{"two_clients_one_connection", "pooler", two_clients_one_connection},
@@ -191,5 +256,7 @@ const test_case pooler_tests[] = {
 	{"standby_is_refused", "standby", standby_is_refused},
 	{"primary_is_found", "standby", primary_is_found},
 	{"standby_is_allowed", "standby", standby_is_allowed},
+	{"keepalives_over_tcp", "tcp", keepalives_over_tcp},
+	{"stub_locks_are_refused", "stub", stub_locks_are_refused},
 	{NULL, NULL, NULL}
 };
