@@ -90,7 +90,7 @@ wait_for_all(Acquisition *acquisition, const Deadline *deadline)
 	{
 		Grant	   *grant = &acquisition->grants[i];
 
-		if (!grant->held_before && !delay_wait(grant->lock, deadline, &grant->held->labelled))
+		if (!grant->held_before && !delay_wait(grant->lock, deadline))
 			return i;
 	}
 	return acquisition->count;
@@ -105,11 +105,11 @@ announce(const Grant *grant, LOCKMODE mode, int64 token)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (!grant->held_before && !grant->held->labelled &&
+	if (!grant->held_before &&
 		name_acquired(grant->lock, mode, now, token, !grant->waited))
-		return;
-	grant->held->labelled = true;
-	label_put(&grant->lock->id, now, 0, token);
+		label_remove(grant->lock->id.key);	/* of a delay */
+	else
+		label_put(&grant->lock->id, now, 0, token);
 }
 
 /*

@@ -192,11 +192,11 @@ sleep_for(int64 ms)
 
 /*
  * Having been granted the lock by the lock manager, wait until its delay is
- * over.  Returns false when the deadline passed.  A label tells the others
- * meanwhile; *labelled says that there is one, also after an error.
+ * over.  Returns false when the deadline passed.  Leaves a label up that tells
+ * the others.
  */
 bool
-delay_wait(const NamedLock *lock, const Deadline *deadline, bool *labelled)
+delay_wait(const NamedLock *lock, const Deadline *deadline)
 {
 	int64		left;
 
@@ -207,7 +207,6 @@ delay_wait(const NamedLock *lock, const Deadline *deadline, bool *labelled)
 
 		if (limit == 0)
 			return false;
-		*labelled = true;
 		label_put(&lock->id, 0, GetCurrentTimestamp() + left, 0);
 		sleep_for(limit == NO_TIME_LIMIT ? ms : Min(ms, limit));
 	}

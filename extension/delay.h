@@ -24,6 +24,6 @@ typedef struct Delay
 extern void delay_begin(LockKey key);
 extern Delay *delays_under_way(int *count);
 extern TimestampTz delay_end(const Delay *delay);
-extern bool delay_wait(const NamedLock *lock, const Deadline *deadline, bool *labelled);
+extern bool delay_wait(const NamedLock *lock, const Deadline *deadline);
 
 #endif							/* DELAY_H */

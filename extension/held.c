@@ -99,8 +99,7 @@ static void
 forget(HeldLock *held)
 {
 	end_hold(held);
-	if (held->labelled)
-		label_remove(held->key);
+	label_remove(held->key);
 	if (held->name)
 		pfree(held->name);
 	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);
@@ -274,7 +273,5 @@ held_end_all(void)
 		if (lock_held_in_any_mode(&held->tag))
 			delay_begin(held->key);
 		end_hold(held);
-		if (held->labelled)
-			label_remove(held->key);
 	}
 }

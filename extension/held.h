@@ -26,7 +26,6 @@ typedef struct HeldLock
 	LOCKTAG		tag;
 	int64		token;			/* 0: none, taken on a standby */
 	bool		permit;			/* others may be polling for it */
-	bool		labelled;		/* see label.c */
 	bool		transaction_level;	/* held until the transaction ends, too */
 	bool		timed;			/* held since: */
 	instr_time	since;

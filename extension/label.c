@@ -14,6 +14,9 @@
 #include "label.h"
 #include "names.h"
 
+/* How many labels this session has up */
+static int	labels_up = 0;
+
 static LabelId
 label_id(LockKey key, int pid)
 {
@@ -34,6 +37,8 @@ label_put(const NameId *name, TimestampTz acquired_at, TimestampTz delayed_until
 	label = dshash_find_or_insert(reg->labels, &id, &found);
 	*label = (Label) {id, *name, acquired_at, delayed_until, token};
 	dshash_release_lock(reg->labels, label);
+	if (!found)
+		labels_up++;
 }
 
 /* Take down this session's label for a lock, if there is one. */
@@ -43,8 +48,28 @@ label_remove(LockKey key)
 	Registry   *reg = registry();
 	LabelId		id = label_id(key, MyProcPid);
 
-	if (reg)
-		dshash_delete_key(reg->labels, &id);
+	if (reg && labels_up > 0 && dshash_delete_key(reg->labels, &id))
+		labels_up--;
+}
+
+/* Take down what the session has up when it ends, in the middle of a wait say. */
+void
+label_remove_all(void)
+{
+	Registry   *reg = registry();
+	dshash_seq_status scan;
+	Label	   *label;
+
+	if (!reg || labels_up == 0)
+		return;
+	dshash_seq_init(&scan, reg->labels, true);
+	while ((label = dshash_seq_next(&scan)) != NULL)
+	{
+		if (label->id.pid == MyProcPid)
+			dshash_delete_current(&scan);
+	}
+	dshash_seq_term(&scan);
+	labels_up = 0;
 }
 
 /* What a session tells about a lock; false if nothing is known. */

@@ -28,6 +28,7 @@ typedef struct Label
 extern void label_put(const NameId *name, TimestampTz acquired_at,
 					  TimestampTz delayed_until, int64 token);
 extern void label_remove(LockKey key);
+extern void label_remove_all(void);
 extern bool label_find(LockKey key, int pid, Label *copy);
 
 #endif							/* LABEL_H */

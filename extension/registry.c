@@ -177,6 +177,7 @@ at_session_end(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 	RegistryState *state = attached->state;
 
 	held_end_all();
+	label_remove_all();
 	exiting = true;
 	attached = NULL;
 	dsa_release_in_place(state->area);

@@ -13,6 +13,9 @@
 
 #include "settings.h"
 
+/* Nobody can lift a delay, so none may be for ever: one hour */
+#define MAX_LOCK_DELAY_MS (60 * 60 * 1000)
+
 bool		allow_standby = false;
 int			lock_delay = 0;
 int			max_names = 10000;
@@ -35,7 +38,7 @@ define_settings(void)
 							"Keeps others off a named advisory lock for so long after this session ends without releasing it.",
 							"It is without effect where the registry is not available.",
 							&lock_delay,
-							0, 0, PG_INT32_MAX,
+							0, 0, MAX_LOCK_DELAY_MS,
 							PGC_USERSET,
 							GUC_UNIT_MS,
 							NULL, NULL, NULL);
