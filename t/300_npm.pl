@@ -140,6 +140,11 @@ is($? >> 8, 75, 'withlock -n gives up while the npm package holds the lock');
 unlike($text, qr/^ran$/m, 'and does not run its command');
 is($node->safe_psql('postgres', "SELECT advisory_lock.try_lock('test-lock')"),
 	'f', 'so does try_lock()');
+is( $node->safe_psql(
+		'postgres',
+		"SELECT mode, granted, pid IS NOT NULL, token IS NULL FROM advisory_lock.locks WHERE name = 'test-lock'"),
+	'exclusive|t|t|t',
+	'the view shows it under its name, and that it has no token');
 $holder->{release}->();
 
 done_testing();
