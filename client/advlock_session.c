@@ -50,8 +50,8 @@ refuse(advlock *h, advlock_result why, const char *reason)
 }
 
 /*
- * CockroachDB before 2026 says yes to every session-level advisory lock and
- * keeps none.
+ * CockroachDB says yes to every session-level advisory lock and keeps none.
+ * It announces itself while connecting.
  */
 static bool
 has_stub_locks(const advlock *h)
@@ -63,10 +63,6 @@ has_stub_locks(const advlock *h)
 static advlock_result
 judge(advlock *h, bool in_recovery)
 {
-	if (has_stub_locks(h))
-		return refuse(h, ADVLOCK_SERVER,
-					  "session-level advisory locks of this server are not reliable\n"
-					  "HINT:  Use transaction-level locks.");
 	if (in_recovery && !h->options.allow_standby)
 		return refuse(h, ADVLOCK_STANDBY,
 					  "the server is a standby\n"
@@ -112,6 +108,10 @@ advl_start_session(advlock *h)
 	int			n = 0;
 	bool		own = h->own_conn && !h->options.transaction;
 
+	if (has_stub_locks(h))
+		return refuse(h, ADVLOCK_SERVER,
+					  "session-level advisory locks of this server are not reliable\n"
+					  "HINT:  Use transaction-level locks.");
 	if (own)
 		statements[n++] = (advl_statement) {.sql = settings_sql,.sync = true};
 	if (own && h->options.allow_standby)

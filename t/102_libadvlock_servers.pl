@@ -13,6 +13,7 @@ use Test::More;
 
 use AdvisoryLock;
 use AdvisoryLock::Client;
+use Proxy;
 
 my $reason = cannot_compile();
 plan skip_all => $reason if $reason;
@@ -110,6 +111,29 @@ foreach my $xact ('', 'xact_')
 $ENV{TEST_STUB} = conninfo($node, 'stub');
 passes($_, $program, conninfo($node), $_)
   foreach library_tests($program, 'stub');
+
+# What CockroachDB says to a client that connects: it is that, and ready.
+sub message
+{
+	my ($type, $body) = @_;
+
+	return $type . pack('N', 4 + length $body) . $body;
+}
+
+my %parameters = (
+	server_version => '13.0.0',
+	crdb_version => 'CockroachDB CCL v23.1.0',
+	default_transaction_read_only => 'off',
+	in_hot_standby => 'off');
+my $cockroach = Proxy->new(
+	undef,
+	greeting => message('R', pack('N', 0))
+	  . join('', map { message('S', "$_\0$parameters{$_}\0") } sort keys %parameters)
+	  . message('K', pack('NN', 1, 1))
+	  . message('Z', 'I'));
+$ENV{TEST_COCKROACH} = $cockroach->conninfo;
+passes($_, $program, conninfo($node), $_)
+  foreach library_tests($program, 'cockroach');
 
 $node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
 $node->restart;

@@ -248,6 +248,19 @@ stub_locks_are_refused(void)
 	advlock_close(h);
 }
 
+/* One that announces itself is not even asked. */
+static void
+cockroach_is_refused(void)
+{
+	advlock_open_options o = options_for("TEST_COCKROACH");
+	advlock    *h = advlock_open_with(&o);
+
+	check_result(h, advlock_status(h), ADVLOCK_SERVER);
+	check(strstr(advlock_error(h), "transaction-level") != NULL);
+	check_result(h, advlock_try_lock(h, "x"), ADVLOCK_SERVER);
+	advlock_close(h);
+}
+
 const test_case server_tests[] = {
 	{"pooler_is_refused", "pooler", pooler_is_refused},
 	{"session_pooler_is_allowed", "pooler", session_pooler_is_allowed},
@@ -258,5 +271,6 @@ const test_case server_tests[] = {
 	{"standby_is_allowed", "standby", standby_is_allowed},
 	{"keepalives_over_tcp", "tcp", keepalives_over_tcp},
 	{"stub_locks_are_refused", "stub", stub_locks_are_refused},
+	{"cockroach_is_refused", "cockroach", cockroach_is_refused},
 	{NULL, NULL, NULL}
 };

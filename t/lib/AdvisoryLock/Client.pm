@@ -103,7 +103,8 @@ sub compile
 =item library_tests(program, places...)
 
 Names of the tests of client/tests/advlock_test that make sense in any of the
-places: any, extension, plain, pooler, standby, tcp, stub.
+places: any, extension, plain, pooler, standby, tcp, stub,
+cockroach.
 
 =cut
 
