@@ -84,17 +84,40 @@ SKIP:
 	passes('the header works in C++', "$dir/header_test");
 }
 
-# The library must not write for its program or end it: the build refuses.
+# make in a copy of client/; the outer make must not interfere.
 my $build = "$dir/build";
 mkdir $build;
 system_or_bail('cp', '-r', 'client', 'advisory_lock.control', $build);
+my ($out, $err);
+
+sub make
+{
+	my @targets = @_;
+
+	local %ENV = %ENV;
+	delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
+	return IPC::Run::run([ 'make', '-s', '-C', "$build/client", @targets ],
+		'<', \undef, '>', \$out, '2>', \$err);
+}
+
+sub installed_files
+{
+	return sort map { s{.*/}{}r } split /\n/, `find '$build/root' ! -type d`;
+}
+
+# DESTDIR holds everything, and uninstall leaves nothing of it.
+ok(make('install', "DESTDIR=$build/root"), 'install into another root') or diag($err);
+is_deeply(
+	[ installed_files() ],
+	[ qw(advlock.h advlock.pc libadvlock.a libadvlock.so libadvlock.so.1 withlock withlock.1) ],
+	'installs these files');
+ok(make('uninstall', "DESTDIR=$build/root"), 'uninstall') or diag($err);
+is_deeply([ installed_files() ], [], 'leaves nothing');
+
+# The library must not write for its program or end it: the build refuses.
 append_to_file("$build/client/advlock_clock.c",
 	"#include <stdlib.h>\nvoid advl_end_all(void);\nvoid advl_end_all(void) { exit(1); }\n");
-my ($out, $err);
-ok(!IPC::Run::run(
-		[ 'make', '-s', '-C', "$build/client", 'libadvlock.so.1' ],
-		'<', \undef, '>', \$out, '2>', \$err, init => sub { delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)} }),
-	'the build refuses a library that calls exit()');
+ok(!make('libadvlock.so.1'), 'the build refuses a library that calls exit()');
 like($out, qr/ exit.*must not call/s, 'and says why');
 
 # The examples, compiled as their comments say and run.

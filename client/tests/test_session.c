@@ -24,12 +24,15 @@ static void
 settings_of_own_session(void)
 {
 	advlock_open_options o;
-	advlock    *h;
+	advlock    *h = open_ready();
 	char		conninfo[1000];
+	bool		has_transaction_timeout = PQserverVersion(advlock_connection(h)) >= 170000;
 
+	advlock_close(h);
 	snprintf(conninfo, sizeof(conninfo),
 			 "%s options='-c statement_timeout=1s -c lock_timeout=1s -c idle_session_timeout=1s"
-			 " -c idle_in_transaction_session_timeout=1s -c search_path=public'", test_conninfo);
+			 " -c idle_in_transaction_session_timeout=1s -c search_path=public%s'", test_conninfo,
+			 has_transaction_timeout ? " -c transaction_timeout=1s" : "");
 	advlock_open_options_init(&o);
 	o.conninfo = conninfo;
 	o.application_name = "my program";
@@ -39,6 +42,7 @@ settings_of_own_session(void)
 	check_string(setting(h, "lock_timeout"), "0");
 	check_string(setting(h, "idle_session_timeout"), "0");
 	check_string(setting(h, "idle_in_transaction_session_timeout"), "0");
+	check_string(setting(h, "transaction_timeout"), has_transaction_timeout ? "0" : "");
 	check_string(setting(h, "search_path"), "");
 	check_string(setting(h, "client_encoding"), "UTF8");
 	check_string(setting(h, "application_name"), "my program");
