@@ -1,0 +1,106 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# terminate_holders() ends the sessions that hold a name, by the rules of
+# pg_terminate_backend().
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+
+my $node = start_node('main', conf => 'max_prepared_transactions = 2');
+$node->safe_psql('postgres', <<'EOT');
+CREATE ROLE alice LOGIN;
+CREATE ROLE bob LOGIN;
+CREATE ROLE operator LOGIN IN ROLE pg_signal_backend;
+EOT
+
+my $TERMINATE = "SELECT advisory_lock.terminate_holders('job')";
+
+# A session of a role, else of the superuser.
+sub session_of
+{
+	my ($role) = @_;
+
+	local %ENV = (%ENV, defined $role ? (PGUSER => $role) : ());
+	return session($node);
+}
+
+# One that holds the lock, in shared mode.
+sub holder
+{
+	my $session = session_of(@_);
+
+	$session->query("SELECT advisory_lock.lock_shared('job')");
+	return $session;
+}
+
+sub is_gone
+{
+	my ($session, $what) = @_;
+
+	wait_until { !kill 0, $session->pid } $what;
+	is($session->sqlstate_of('SELECT 1'), '08006', $what);
+	return;
+}
+
+my %as = map { $_ => session_of($_) } ('alice', 'bob', 'operator');
+my $superuser = session_of();
+
+is($superuser->query($TERMINATE), 0, 'nobody holds it');
+
+my $holder = holder('alice');
+is($as{bob}->sqlstate_of($TERMINATE), '42501', 'another ordinary role may not');
+is($holder->query('SELECT 1'), 1, 'and has not');
+is($as{alice}->query($TERMINATE), 1, 'the same role may');
+is_gone($holder, 'and has');
+
+$holder = holder('alice');
+is($as{operator}->query($TERMINATE), 1, 'a member of pg_signal_backend may');
+is_gone($holder, 'and has');
+
+$holder = holder();
+is($as{operator}->sqlstate_of($TERMINATE), '42501', 'but not with a superuser');
+is($superuser->query($TERMINATE), 1, 'a superuser may');
+is_gone($holder, 'and has');
+
+# All holders; not who waits, nor the one who asks.
+my @holders = map { holder('alice') } 1 .. 3;
+$superuser->query("SELECT advisory_lock.lock_shared('job')");
+my $waiter = session($node);
+$waiter->start("SELECT advisory_lock.lock('job')");
+$waiter->wait_blocked;
+is($superuser->query($TERMINATE), 3, 'all others that hold it');
+is_gone($_, 'each') foreach @holders;
+ok(!$waiter->is_finished, 'who waits goes on waiting');
+is($superuser->query("SELECT advisory_lock.unlock_shared('job')"), 't', 'who asks still holds it');
+cmp_ok($waiter->finish, '>', 0, 'and then the waiter gets it');
+$waiter->quit;
+wait_until { $node->safe_psql('postgres', "SELECT NOT advisory_lock.is_locked('job')") eq 't' }
+  'the lock is free';
+
+# A prepared transaction holds a transaction-level lock, and has no session.
+$node->safe_psql('postgres', <<'EOT');
+BEGIN;
+SELECT advisory_lock.xact_lock('job');
+PREPARE TRANSACTION 'prepared';
+EOT
+is($superuser->query("SELECT advisory_lock.is_locked('job')"), 't',
+	'a prepared transaction holds its locks');
+is($superuser->query($TERMINATE), 0, 'but cannot be terminated');
+is($superuser->query("SELECT advisory_lock.try_lock('job')"), 'f', 'and keeps others off');
+$node->restart;
+$superuser = session_of();
+is($superuser->query("SELECT advisory_lock.try_lock('job')"), 'f', 'even over a restart');
+$superuser->query("COMMIT PREPARED 'prepared'");
+is($superuser->query("SELECT advisory_lock.try_lock('job')"), 't', 'until it is committed');
+is($superuser->sqlstate_of(<<'EOT'), '0A000', 'a lock at both levels cannot be prepared, as in core');
+BEGIN; SELECT advisory_lock.xact_lock('job'); PREPARE TRANSACTION 'both'
+EOT
+is($superuser->query("SELECT advisory_lock.unlock('job')"), 't', 'and is not lost by that');
+
+done_testing();
