@@ -1,0 +1,129 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# --keep: lose the lock, get it again, start the command again.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+use Withlock;
+
+my $node = start_node('main');
+$ENV{WITHLOCK_DB} = conninfo($node);
+
+# Says with which token it runs, and when it is told to end.
+my @command = ($^X, '-e',
+	'$| = 1; $SIG{TERM} = sub { print "end\n"; exit 3 }; print "begin $ENV{WITHLOCK_TOKEN}\n"; sleep 1 while 1;');
+my @keep = ('leader', '--keep', '--lock-delay', '0', '--', @command);
+
+sub begins
+{
+	my ($running, $count) = @_;
+
+	wait_until { (() = $running->stdout =~ /^begin/mg) >= $count } "the command was started $count times";
+	return;
+}
+
+sub is_increasing
+{
+	my (@numbers) = @_;
+
+	return !grep { $numbers[$_] <= $numbers[ $_ - 1 ] } 1 .. $#numbers;
+}
+
+# The server restarts
+my $running = start_withlock(@keep);
+begins($running, 1);
+$node->restart('fast');
+begins($running, 2);
+$node->restart('immediate');
+begins($running, 3);
+like($running->stdout, qr/\A(begin \d+\nend\n){2}begin \d+\n\z/, 'the command is stopped, and started again');
+my @tokens = $running->stdout =~ /begin (\d+)/g;
+ok(is_increasing(@tokens), 'each time with a higher token') or diag "@tokens";
+
+# The session is ended, again and again: nothing leaks
+my $descriptors = sub { return scalar(() = glob '/proc/' . $running->pid . '/fd/*'); };
+my $before = $descriptors->();
+foreach my $round (4 .. 33)
+{
+	is($node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('leader')"), 1, 'the session is ended')
+	  if $round == 4;
+	$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('leader')") if $round > 4;
+	begins($running, $round);
+}
+is($descriptors->(), $before, '30 losses later withlock has as many descriptors');
+is(scalar(children_of($running->pid)), 1, '... and one child');
+@tokens = $running->stdout =~ /begin (\d+)/g;
+ok(is_increasing(@tokens), '... and the tokens grow');
+
+# The back-off
+$node->stop('fast');
+my $outage;
+wait_until
+{
+	($outage) = $running->stderr =~ /.*is lost(.*)/s;
+	(() = $outage =~ /trying again in/g) >= 5;
+}
+'it has tried five times';
+my @pauses = $outage =~ /trying again in (\S+) s/g;
+note "pauses: @pauses";
+cmp_ok($pauses[4], '>', $pauses[0], 'the pauses between attempts grow');
+kill 'TERM', $running->pid;
+is($running->wait, 128 + 15, 'TERM while backing off');
+unlike($running->stderr, qr/internal|memory/, 'nothing odd was said');
+
+# Connecting: a server that is not there yet
+$running = start_withlock(@keep);
+$running->wait_errors(qr/trying again/);
+$node->start;
+begins($running, 1);
+kill 'TERM', $running->pid;
+is($running->wait, 3, 'TERM while running: the status of the command');
+is($running->stdout =~ /end/ ? 1 : 0, 1, '... which was told to end');
+
+# Waiting
+my $holder = session($node);
+$holder->query("SELECT advisory_lock.lock('leader')");
+$running = start_withlock(@keep);
+wait_until
+{
+	$node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") eq '1';
+}
+'it waits';
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+$running->wait_errors(qr/trying again/);
+wait_until
+{
+	$node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") eq '1';
+}
+'it waits again after its session was ended';
+kill 'TERM', $running->pid;
+is($running->wait, 128 + 15, 'TERM while waiting');
+$holder->query("SELECT advisory_lock.unlock('leader')");
+
+# Stopping: TERM comes while the command is being stopped
+$running = start_withlock('leader', '--keep', '--lock-delay', '0', '--grace', '1s', '--', $^X, '-e',
+	'$| = 1; $SIG{TERM} = sub { print "told\n" }; print "begin\n"; sleep 1 while 1;');
+begins($running, 1);
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('leader')");
+$running->wait_output(qr/told/);
+kill 'TERM', $running->pid;
+is($running->wait, 74, 'TERM while the command is being stopped: it is not started again');
+
+# A command that ends by itself
+is(withlock(@keep[0 .. 4], 'sh', '-c', 'exit 4')->status, 4, 'a command that ends by itself ends it all');
+is(withlock(@keep[0 .. 4], 'true')->status, 0, '... with its status');
+is(withlock('leader', '--keep', '-n', '-d', 'host=/nonexistent', '-t', '1', 'true')->status, 69,
+	'--timeout bounds the attempts');
+
+# What cannot get better is not tried again
+my $ended = withlock('leader', '--keep', '--permits', '2147483647', '--', '/nonexistent');
+is($ended->status, 127, 'a command that is not there');
+
+done_testing();

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# withlock and a real connection pooler: refused where a lock would not be
+# one, right with --transaction, and in session mode with --allow-pooler.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+use Withlock;
+
+my $missing = missing_program('pgbouncer');
+plan skip_all => "$missing is not installed" if $missing;
+$ENV{PATH} .= ':/usr/sbin:/sbin';
+
+my $node = start_node('main');
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
+
+# Starts a pgbouncer and returns its socket's directory; it ends with us.
+my @poolers;
+END
+{
+	my $status = $?;
+	$_->stop foreach @poolers;
+	$? = $status;
+}
+
+sub start_pooler
+{
+	my ($mode, $size) = @_;
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	my $host = $node->host;
+	my $port = $node->port;
+
+	append_to_file("$directory/users", qq{"$user" ""\n});
+	append_to_file("$directory/ini", <<"EOT");
+[databases]
+* = host=$host port=$port
+[pgbouncer]
+listen_addr =
+listen_port = 5000
+unix_socket_dir = $directory
+auth_type = trust
+auth_file = $directory/users
+pool_mode = $mode
+default_pool_size = $size
+logfile = $directory/log
+EOT
+	my $pooler = start_program({}, 'pgbouncer', "$directory/ini");
+	push @poolers, $pooler;
+	wait_until { -S "$directory/.s.PGSQL.5000" } 'pgbouncer listens';
+	return "host=$directory port=5000 user=$user dbname=";
+}
+
+# --- Transaction mode: two clients share one server connection
+
+my $pool = start_pooler('transaction', 1);
+
+my $ended = withlock('x', '--db', "${pool}postgres", '--', 'echo', 'run');
+is($ended->status, 69, 'a pooler is refused with 69');
+is($ended->stdout, '', '... and the command is not run');
+like($ended->stderr, qr/pooler/, '... with the reason');
+like($ended->stderr, qr/^withlock: hint: .*--transaction.*--allow-pooler/m, '... and what can be done');
+
+# Two server connections now, so that the two locks can be held apart at all.
+my $pair = start_pooler('transaction', 2);
+foreach my $database ('postgres', 'bare')
+{
+	my @transaction = ('x', '--db', "$pair$database", '--transaction');
+	my $holder = start_withlock(@transaction, '--', 'sleep', '60');
+	$holder->wait_command;
+	is(withlock(@transaction, '-n', 'true')->status, 75, "--transaction excludes through the pooler ($database)");
+	is(withlock('x', '-d', conninfo($node, $database), '-n', 'true')->status, 75, '... and without it');
+	kill 'TERM', $holder->pid;
+	$holder->wait;
+	is(withlock(@transaction, '-n', 'true')->status, 0, '... and frees the lock');
+}
+
+# One server connection for two clients: the second cannot even begin while
+# the first has its transaction open, so that the commands never overlap.
+my $file = PostgreSQL::Test::Utils::tempdir() . '/turns';
+my @turns = map {
+	start_withlock('x', '--db', "${pool}postgres", '--transaction', '--', 'sh', '-c',
+		"echo begin >> $file; sleep 0.3; echo end >> $file")
+} 1 .. 4;
+is(join(' ', map { $_->wait } @turns), '0 0 0 0', 'four clients over one server connection');
+is(slurp_file($file), "begin\nend\n" x 4, '... take turns');
+
+# The settings of the session are gone when somebody else gets the connection.
+my $settings = q{SELECT current_setting('statement_timeout') || current_setting('search_path') || current_setting('idle_in_transaction_session_timeout')};
+my $fresh = $node->safe_psql('postgres', $settings);
+my ($out) = run_command(['psql', '-XAt', '-d', "${pool}postgres", '-c', $settings]);
+is($out, $fresh, 'no setting is left on the pooled connection');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"),
+	0, '... nor a lock');
+
+# A lost connection is noticed through a pooler, too.
+my $lost = start_withlock('x', '--db', "${pool}postgres", '--transaction', '--lock-delay', '0', '--', 'sleep', '60');
+$lost->wait_command;
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')");
+is($lost->wait, 74, 'a lost lock behind a pooler');
+
+# --- Session mode
+
+my $sessions = start_pooler('session', 5);
+is(withlock('x', '--db', "${sessions}postgres", 'true')->status, 69, 'in session mode it is refused, too');
+my @allowed = ('x', '--db', "${sessions}postgres", '--allow-pooler');
+my $holder = start_withlock(@allowed, '--', 'sleep', '60');
+$holder->wait_command;
+is(withlock(@allowed, '-n', 'true')->status, 75, '... and excludes with --allow-pooler');
+kill 'TERM', $holder->pid;
+is($holder->wait, 128 + 15, '... passes signals');
+is(withlock(@allowed, '--', 'sh', '-c', 'exit 7')->status, 7, '... and frees the lock');
+
+done_testing();

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# A network that is cut: two namespaces and a veth pair, as two machines with
+# a cable.  The command must be dead before the server frees the lock.
+
+use strict;
+use warnings FATAL => 'all';
+
+use AdvisoryLock::PrivateNetwork;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+use Withlock;
+
+my $missing = missing_program('ip', 'nsenter');
+plan skip_all => "$missing is not installed" if $missing;
+$ENV{PATH} .= ':/usr/sbin:/sbin';
+
+# As many as can run at once, each cut at another moment.
+my $RUNS = 20;
+
+# The other machine is a process with a network of its own.
+my $machine = start_program({}, 'unshare', '--net', 'sleep', '1000');
+my @there = ('nsenter', '--target', $machine->pid, '--net');
+wait_until
+{
+	my $ours = readlink '/proc/self/ns/net';
+	my $theirs = readlink '/proc/' . $machine->pid . '/ns/net';
+	$theirs && $theirs ne $ours;
+}
+'the other machine is there';
+
+sub ip { return system_or_bail('ip', @_); }
+
+# A cable of its own for each run, so that they are cut one by one.
+sub plug
+{
+	my ($number) = @_;
+
+	ip('link', 'add', "here$number", 'type', 'veth', 'peer', 'name', "there$number", 'netns', $machine->pid);
+	ip('addr', 'add', "10.9.$number.1/24", 'dev', "here$number");
+	ip('link', 'set', "here$number", 'up');
+	system_or_bail(@there, 'ip', 'addr', 'add', "10.9.$number.2/24", 'dev', "there$number");
+	system_or_bail(@there, 'ip', 'link', 'set', "there$number", 'up');
+	return;
+}
+
+sub cut
+{
+	my ($number) = @_;
+
+	ip('link', 'set', "here$number", 'down');
+	return;
+}
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+configure_registry($node);
+$node->append_conf('postgresql.conf', "listen_addresses = '*'\nmax_connections = 100");
+$node->append_conf('pg_hba.conf', 'host all all 10.9.0.0/16 trust');
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION advisory_lock');
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+
+sub address
+{
+	my ($number) = @_;
+
+	return "host=10.9.$number.1 port=" . $node->port . " user=$user dbname=postgres";
+}
+
+sub withlock_there
+{
+	my ($number, $name, @command) = @_;
+
+	return start_withlock({ wrapper => \@there }, $name, '--db', address($number), '--lock-delay', '0', @command);
+}
+
+plug($_) foreach 1 .. $RUNS + 1;
+
+# --- Holders that are cut off.  The command ignores TERM: the worst case.
+
+my @runs = map {
+	{ number => $_,
+		holder => withlock_there($_, "job$_", '--', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done') }
+} 1 .. $RUNS;
+foreach my $run (@runs)
+{
+	$run->{holder}->wait_output(qr/ready/);
+	$run->{command} = $run->{holder}->wait_command;
+}
+
+# A waiter for each on this side: when it gets the lock, the server has freed it.
+foreach my $run (@runs)
+{
+	$run->{waiter} = start_withlock("job$run->{number}", '--db', conninfo($node), '--lock-delay', '0',
+		'--', $^X, '-MTime::HiRes=time', '-e', 'print time, "\n"');
+}
+wait_until
+{
+	$node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq $RUNS;
+}
+'all wait';
+
+# A waiter whose machine vanishes: behind somebody on this side.
+my $first = session($node);
+$first->query("SELECT advisory_lock.lock('queue')");
+my $vanished = withlock_there($RUNS + 1, 'queue', '--', 'echo', 'granted');
+wait_until
+{
+	$node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq $RUNS + 1;
+}
+'the one that will vanish waits';
+
+# Cut at moments spread over the time between two checks.
+foreach my $run (@runs)
+{
+	cut($run->{number});
+	$run->{cut} = time;
+	select undef, undef, undef, 10 / $RUNS;
+}
+cut($RUNS + 1);
+
+while (grep { !$_->{dead} || !$_->{freed} } @runs)
+{
+	foreach my $run (@runs)
+	{
+		$run->{dead} //= time unless kill 0, $run->{command};
+		$run->{freed} //= $1 if $run->{waiter}->stdout =~ /(\S+)/;
+	}
+	last if grep { time - $_->{cut} > 60 } @runs;
+	select undef, undef, undef, 0.02;
+}
+my @overlaps = grep { !$_->{dead} || !$_->{freed} || $_->{dead} > $_->{freed} } @runs;
+is(scalar @overlaps, 0, "the command is dead before the server frees the lock, in $RUNS of $RUNS runs");
+foreach my $run (@runs)
+{
+	note sprintf 'run %d: dead after %.1f s, freed after %.1f s', $run->{number},
+	  ($run->{dead} // 0) - $run->{cut}, ($run->{freed} // 0) - $run->{cut};
+}
+is(scalar(grep { ($_->{dead} // 0) - $_->{cut} > 10 + 5 + 1 } @runs), 0,
+	'the cut is noticed within 10 s, and the grace is 5 s');
+is(scalar(grep { $_->{holder}->wait ne 74 } @runs), 0, '74 each time');
+
+# --- The waiter that vanished is never granted
+
+wait_until
+{
+	$node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '0';
+}
+'the server has noticed that the waiter vanished';
+$first->query("SELECT advisory_lock.unlock('queue')");
+is($node->safe_psql('postgres', "SELECT advisory_lock.is_locked('queue')"), 'f',
+	'a waiter whose machine vanished is not granted');
+is($vanished->wait, 69, '... and notices on its side');
+is($vanished->stdout, '', '... without running the command');
+
+# --- A black hole from the start: the deadline holds
+
+plug($RUNS + 2);
+cut($RUNS + 2);
+foreach my $timeout (0.5, 1.5)
+{
+	my $begin = time;
+	my $ended = start_withlock({ wrapper => \@there }, 'x', '--db', "host=10.9.${\ ($RUNS + 2)}.1 user=$user dbname=postgres",
+		'-t', $timeout, 'true');
+	$ended->wait;
+	is($ended->status, 69, "-t $timeout against a black hole: 69");
+	cmp_ok(abs($ended->seconds - $timeout), '<', 0.3, sprintf '... after %.2f s', $ended->seconds);
+}
+
+kill 'KILL', $machine->pid;
+done_testing();
