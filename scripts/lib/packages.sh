@@ -13,7 +13,7 @@ need() {
 
 # The PostgreSQL to use: the newest one installed, else Debian's default.
 postgres_major() {
-	local dirs=(/usr/lib/postgresql/*/bin/psql)
+	local dirs=(/usr/lib/postgresql/*/bin/postgres)
 
 	if [ -e "${dirs[0]}" ]; then
 		printf '%s\n' "${dirs[@]}" | cut -d/ -f5 | sort -n | tail -n 1
