@@ -12,6 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Together;
 
 my $SESSIONS = 8;
 my $GRANTS = 2000;
@@ -25,8 +26,7 @@ CREATE TABLE history (
 EOT
 
 # Each holder takes its place in the history while it holds the lock.
-my @sessions = map { session($node) } 1 .. $SESSIONS;
-$_->start(<<"EOT") foreach @sessions;
+my $job = <<"EOT";
 DO \$\$
 DECLARE
 	chosen text;
@@ -42,7 +42,8 @@ BEGIN
 END
 \$\$
 EOT
-$_->finish foreach @sessions;
+my @states = run_together($node, ($job) x $SESSIONS);
+is("@states", join(' ', ('00000') x $SESSIONS), 'all sessions come to their end');
 
 # How many grants are not in the order of a column, within their name.
 sub out_of_order
@@ -64,6 +65,7 @@ is(out_of_order('token'), 0, 'the tokens of a name rise from grant to grant');
 cmp_ok(out_of_order('before_grant'), '>', 0, 'numbers drawn before the grant do not');
 
 # Shared holders at the same time have tokens of their own.
+my @sessions = map { session($node) } 1 .. $SESSIONS;
 my @tokens = map { $_->query("SELECT advisory_lock.lock_shared('shared')") } @sessions;
 my %different = map { $_ => 1 } @tokens;
 is(scalar keys %different, $SESSIONS, 'each shared holder has its own token');

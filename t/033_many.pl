@@ -11,6 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Together;
 
 # Room for some hundred locks; fewer than ten thousand in any case.
 my $node = start_node('main', conf => <<'EOT');
@@ -22,21 +23,6 @@ EOT
 my $HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
 my $DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'";
 
-# Runs statements in sessions at the same time; returns their SQLSTATEs.
-sub run_together
-{
-	my @sessions = map { session($node) } @_;
-
-	$sessions[$_]->start($_[$_]) foreach 0 .. $#_;
-	my @states = map { $_->finish_state } @sessions;
-	# A session reports its statistics when it ends, if not before.
-	$_->quit foreach @sessions;
-	$node->poll_query_until('postgres',
-		"SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'")
-	  or die 'the sessions do not end';
-	return join(' ', @states);
-}
-
 sub repeatedly
 {
 	my ($statements) = @_;
@@ -44,24 +30,24 @@ sub repeatedly
 	return "DO \$\$ BEGIN FOR i IN 1 .. 1000 LOOP $statements; END LOOP; END \$\$";
 }
 
-is( run_together(
-		repeatedly(
-			"PERFORM advisory_lock.lock_many(ARRAY['b','a','b']), advisory_lock.unlock_many(ARRAY['b','a'])"),
-		repeatedly(
-			"PERFORM advisory_lock.lock_many(ARRAY['a','b','a']), advisory_lock.unlock_many(ARRAY['a','b'])")),
-	'00000 00000',
-	'1,000 times two names in opposite orders in two sessions');
+# They hold the locks for a moment, or they would hardly meet.
+my @states = run_together(
+	$node,
+	repeatedly(
+		"PERFORM advisory_lock.lock_many(ARRAY['b', 'a', 'b']), pg_sleep(0.0001), advisory_lock.unlock_many(ARRAY['b', 'a'])"),
+	repeatedly(
+		"PERFORM advisory_lock.lock_many(ARRAY['a', 'b', 'a']), pg_sleep(0.0001), advisory_lock.unlock_many(ARRAY['a', 'b'])"));
+is("@states", '00000 00000', '1,000 times two names in opposite orders in two sessions');
 is($node->safe_psql('postgres', $DEADLOCKS), 0, 'without a deadlock');
 
 # The same one by one is a deadlock soon.
-like(
-	run_together(
-		repeatedly(
-			"PERFORM advisory_lock.xact_lock('a'), advisory_lock.xact_lock('b'); COMMIT"),
-		repeatedly(
-			"PERFORM advisory_lock.xact_lock('b'), advisory_lock.xact_lock('a'); COMMIT")),
-	qr/40P01/,
-	'which it is when the names are locked one by one');
+@states = run_together(
+	$node,
+	repeatedly(
+		"PERFORM advisory_lock.xact_lock('a'), pg_sleep(0.0001), advisory_lock.xact_lock('b'); COMMIT"),
+	repeatedly(
+		"PERFORM advisory_lock.xact_lock('b'), pg_sleep(0.0001), advisory_lock.xact_lock('a'); COMMIT"));
+like("@states", qr/40P01/, 'which it is when the names are locked one by one');
 cmp_ok($node->safe_psql('postgres', $DEADLOCKS), '>', 0, 'and is counted');
 
 # The end of the lock table.

@@ -12,6 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Together;
 
 my $node = start_node('main');
 my ($first, $second) = map { session($node) } 1 .. 2;
@@ -87,8 +88,7 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 
 # Many transactions of many jobs: what they write rises as their tokens do.
 $node->safe_psql('postgres', 'CREATE TABLE log (place serial, token bigint)');
-my @jobs = map { session($node) } 1 .. 4;
-$_->start(<<'EOT') foreach @jobs;
+my $late_job = <<'EOT';
 DO $$
 DECLARE
 	mine bigint;
@@ -97,7 +97,8 @@ BEGIN
 		mine := advisory_lock.lock('log');
 		PERFORM advisory_lock.unlock('log');
 		COMMIT;
-		BEGIN	-- this job is late: the lock is gone already
+		PERFORM pg_sleep(0.002 * random());
+		BEGIN
 			PERFORM advisory_lock.fence('log', mine);
 			INSERT INTO log (token) VALUES (mine);
 		EXCEPTION WHEN object_not_in_prerequisite_state THEN
@@ -108,7 +109,8 @@ BEGIN
 END
 $$
 EOT
-$_->finish foreach @jobs;
+my @states = run_together($node, ($late_job) x 4);
+is("@states", '00000 00000 00000 00000', 'late jobs, which fence when their lock is gone');
 my ($written, $setbacks) = split /\|/, $node->safe_psql('postgres', <<'EOT');
 SELECT count(*), count(*) FILTER (WHERE step <= 0)
 FROM (SELECT token - lag(token) OVER (ORDER BY place) AS step FROM log) AS steps
