@@ -12,7 +12,7 @@ use Test::More;
 
 use AdvisoryLock;
 
-my $node = start_node('main', conf => 'max_prepared_transactions = 2');
+my $node = start_node('main');
 $node->safe_psql('postgres', <<'EOT');
 CREATE ROLE alice LOGIN;
 CREATE ROLE bob LOGIN;
@@ -79,28 +79,5 @@ is_gone($_, 'each') foreach @holders;
 ok(!$waiter->is_finished, 'who waits goes on waiting');
 is($superuser->query("SELECT advisory_lock.unlock_shared('job')"), 't', 'who asks still holds it');
 cmp_ok($waiter->finish, '>', 0, 'and then the waiter gets it');
-$waiter->quit;
-wait_until { $node->safe_psql('postgres', "SELECT NOT advisory_lock.is_locked('job')") eq 't' }
-  'the lock is free';
-
-# A prepared transaction holds a transaction-level lock, and has no session.
-$node->safe_psql('postgres', <<'EOT');
-BEGIN;
-SELECT advisory_lock.xact_lock('job');
-PREPARE TRANSACTION 'prepared';
-EOT
-is($superuser->query("SELECT advisory_lock.is_locked('job')"), 't',
-	'a prepared transaction holds its locks');
-is($superuser->query($TERMINATE), 0, 'but cannot be terminated');
-is($superuser->query("SELECT advisory_lock.try_lock('job')"), 'f', 'and keeps others off');
-$node->restart;
-$superuser = session_of();
-is($superuser->query("SELECT advisory_lock.try_lock('job')"), 'f', 'even over a restart');
-$superuser->query("COMMIT PREPARED 'prepared'");
-is($superuser->query("SELECT advisory_lock.try_lock('job')"), 't', 'until it is committed');
-is($superuser->sqlstate_of(<<'EOT'), '0A000', 'a lock at both levels cannot be prepared, as in core');
-BEGIN; SELECT advisory_lock.xact_lock('job'); PREPARE TRANSACTION 'both'
-EOT
-is($superuser->query("SELECT advisory_lock.unlock('job')"), 't', 'and is not lost by that');
 
 done_testing();
