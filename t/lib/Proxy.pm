@@ -34,11 +34,12 @@ use PostgreSQL::Test::Utils;
 
 =over
 
-=item new(node, greeting => BYTES)
+=item new(node, greeting => BYTES, log => FILE)
 
 Listens on a socket of its own and passes connections on to the server, all in
 a process of its own.  With C<greeting> it does not connect to any server but
-answers the start-up packet with those bytes.
+answers the start-up packet with those bytes.  With C<log> it writes a C or an
+S to the file whenever it is the client's or the server's turn to speak.
 
 =cut
 
@@ -62,6 +63,8 @@ sub new
 			orders => $orders,
 			server => $node && $node->host . '/.s.PGSQL.' . $node->port,
 			greeting => $opts{greeting},
+			log => $opts{log},
+			turn => '',
 			select => IO::Select->new($listener, $orders),
 			peer => {},
 			is_server => {},
@@ -183,8 +186,19 @@ sub pass_on
 		return;
 	}
 	return if $s->{swallow} || !$s->{peer}{$socket};
+	log_turn($s, $s->{is_server}{$socket} ? 'S' : 'C') if $s->{log};
 	$buffer = skip_answer($s, $socket, $buffer) if defined $s->{skip}{$socket};
 	$s->{peer}{$socket}->syswrite($buffer) if length $buffer;
+	return;
+}
+
+sub log_turn
+{
+	my ($s, $turn) = @_;
+
+	return if $turn eq $s->{turn};
+	$s->{turn} = $turn;
+	PostgreSQL::Test::Utils::append_to_file($s->{log}, $turn);
 	return;
 }
 
