@@ -33,6 +33,10 @@ add_param(connect_params *p, const char *keyword, const char *value)
 /*
  * What comes before dbname gives way to the caller's connection string, what
  * comes after does not.
+ *
+ * A statement sent while keepalive probes are unanswered makes the kernel
+ * count anew, by tcp_user_timeout.  So the sum of all is the time a cut
+ * network can stay unnoticed: below 10 s.
  */
 static void
 fill_params(connect_params *p, const advlock_open_options *o)
@@ -42,10 +46,10 @@ fill_params(connect_params *p, const advlock_open_options *o)
 	if (!o->allow_standby && getenv("PGTARGETSESSIONATTRS") == NULL)
 		add_param(p, "target_session_attrs", "read-write");
 	add_param(p, "keepalives", "1");
-	add_param(p, "keepalives_idle", "5");
+	add_param(p, "keepalives_idle", "3");
 	add_param(p, "keepalives_interval", "1");
-	add_param(p, "keepalives_count", "3");
-	add_param(p, "tcp_user_timeout", "8000");
+	add_param(p, "keepalives_count", "2");
+	add_param(p, "tcp_user_timeout", "4500");
 	add_param(p, "dbname", o->conninfo);
 	add_param(p, "client_encoding", "UTF8");
 	add_param(p, "fallback_application_name", "advlock");

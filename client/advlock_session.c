@@ -9,6 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "advlock_int.h"
@@ -17,6 +18,13 @@ static const char probe_sql[] =
 "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(),"
 " EXISTS (SELECT 1 FROM pg_catalog.pg_extension e"
 " WHERE e.extname OPERATOR(pg_catalog.=) 'advisory_lock')";
+
+/*
+ * $1 is the process libpq connected to, or NULL if a pooler is allowed.  A
+ * session that we are going to refuse belongs to others and stays as it is.
+ */
+#define OUR_SESSION \
+	"COALESCE(pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4, true)"
 
 /*
  * A session that waits and holds must not be ended for it, and the server
@@ -36,10 +44,11 @@ static const char settings_sql[] =
 " ('client_connection_check_interval',"
 " CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '500' ELSE '0' END)"
 ") AS s(name, value)"
-" WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL";
+" WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL AND " OUR_SESSION;
 
 static const char allow_standby_sql[] =
-"SELECT pg_catalog.set_config('advisory_lock.allow_standby', 'on', false)";
+"SELECT pg_catalog.count(pg_catalog.set_config('advisory_lock.allow_standby', 'on', false))"
+" WHERE " OUR_SESSION;
 
 /* The session is there but cannot be used. */
 static advlock_result
@@ -106,16 +115,19 @@ advl_start_session(advlock *h)
 {
 	advl_statement statements[3];
 	int			n = 0;
+	advl_number pid;
+	const char *only_pid = h->options.allow_pooler ? NULL : pid;
 	bool		own = h->own_conn && !h->options.transaction;
 
 	if (has_stub_locks(h))
 		return refuse(h, ADVLOCK_SERVER,
 					  "session-level advisory locks of this server are not reliable\n"
 					  "HINT:  Use transaction-level locks.");
+	snprintf(pid, sizeof(pid), "%d", PQbackendPID(h->conn));
 	if (own)
-		statements[n++] = (advl_statement) {.sql = settings_sql,.sync = true};
+		statements[n++] = (advl_statement) {settings_sql, 1, {only_pid}, true};
 	if (own && h->options.allow_standby)
-		statements[n++] = (advl_statement) {.sql = allow_standby_sql,.sync = true};
+		statements[n++] = (advl_statement) {allow_standby_sql, 1, {only_pid}, true};
 	statements[n++] = (advl_statement) {.sql = probe_sql};
 	return advl_send(h, statements, n, session_done,
 					 advl_remaining(h->connect_deadline));
