@@ -27,6 +27,9 @@ sub terminate_holder
 	return;
 }
 
+# Nobody is kept off longer than the lock is held, but in the first case.
+my @no_delay = ('--lock-delay', '0');
+
 # A command that says when it is ready, and ignores TERM.
 my @stubborn = ('sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done');
 # One that says when it ends.
@@ -34,24 +37,24 @@ my @obedient = ($^X, '-MTime::HiRes=time', '-e',
 	'$| = 1; $SIG{TERM} = sub { print "end ", time, "\n"; exit 5 }; print "ready\n"; sleep 1 while 1;');
 
 # S06, W07, W08: the session is ended by an administrator
-my $running = start_withlock('a', '--', @stubborn);
+my $running = start_withlock('first', '--', @stubborn);
 $running->wait_output(qr/ready/);
 my $command = $running->wait_command;
 my $begin = time;
-terminate_holder('a');
+terminate_holder('first');
 is($running->wait, 74, '74: the lock was lost');
 cmp_ok(time - $begin, '<', 6, 'a command that ignores TERM is gone within 6 s');
 cmp_ok(time - $begin, '>', 4.5, '... after its grace');
 ok(!kill(0, $command), '... indeed');
-like($running->stderr, qr/^withlock: lock "a" is lost: .*terminat/m, 'the message names the lock and the reason');
+like($running->stderr, qr/^withlock: lock "first" is lost: .*terminat/m, 'the message names the lock and the reason');
 
 # A command that obeys, and a waiter with no delay: hardly any overlap
 my $worst = 0;
 foreach my $round (1 .. 10)
 {
-	my $first = start_withlock('a', '--lock-delay', '0', '--', @obedient);
+	my $first = start_withlock('a', @no_delay, '--', @obedient);
 	$first->wait_output(qr/ready/);
-	my $second = start_withlock('a', '--', $^X, '-MTime::HiRes=time', '-e', 'print "begin ", time, "\n"');
+	my $second = start_withlock('a', @no_delay, '--', $^X, '-MTime::HiRes=time', '-e', 'print "begin ", time, "\n"');
 	wait_until
 	{
 		$node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1';
@@ -69,21 +72,21 @@ cmp_ok($worst, '<', 0.2, 'no second holder overlaps by more than 200 ms')
 note sprintf 'longest overlap: %.3f s', $worst;
 
 # --on-lost, --grace
-$running = start_withlock('a', '--on-lost', 'kill', '--', @stubborn);
+$running = start_withlock('a', @no_delay, '--on-lost', 'kill', '--', @stubborn);
 $running->wait_output(qr/ready/);
 $begin = time;
 terminate_holder('a');
 is($running->wait, 74, '--on-lost kill: 74');
 cmp_ok(time - $begin, '<', 2, '... at once');
 
-$running = start_withlock('a', '--grace', '500ms', '--', @stubborn);
+$running = start_withlock('a', @no_delay, '--grace', '500ms', '--', @stubborn);
 $running->wait_output(qr/ready/);
 $begin = time;
 terminate_holder('a');
 is($running->wait, 74, '--grace 500ms: 74');
 cmp_ok(time - $begin, '<', 3, '... soon');
 
-$running = start_withlock('b', '--on-lost', 'ignore', '--', 'sh', '-c',
+$running = start_withlock('b', @no_delay, '--on-lost', 'ignore', '--', 'sh', '-c',
 	'echo ready; trap "echo done; exit 3" USR1; while :; do sleep 0.05; done');
 $running->wait_output(qr/ready/);
 terminate_holder('b');
@@ -93,7 +96,7 @@ is($running->wait, 74, '--on-lost ignore: 74 in the end');
 is($running->stdout, "ready\ndone\n", '... when the command has ended by itself');
 
 # What the command has left in its process group
-$running = start_withlock('a', '--grace', '1s', '--', 'sh', '-c',
+$running = start_withlock('a', @no_delay, '--grace', '1s', '--', 'sh', '-c',
 	'(trap "" TERM; while :; do sleep 0.1; done) & echo $!; wait');
 $running->wait_output(qr/^\d+$/m);
 my ($leftover) = $running->stdout =~ /(\d+)/;
@@ -103,7 +106,7 @@ wait_until { !kill 0, $leftover } 'it has gone';
 pass('... does not outlive the lock either');
 
 # A stopped command cannot obey until it is continued
-$running = start_withlock('a', '--', @obedient);
+$running = start_withlock('a', @no_delay, '--', @obedient);
 $running->wait_output(qr/ready/);
 kill 'STOP', $running->wait_command;
 $begin = time;
@@ -113,7 +116,7 @@ like($running->stdout, qr/end/, '... is continued to end');
 cmp_ok(time - $begin, '<', 4, '... before its grace is over');
 
 # W05: withlock is killed
-$running = start_withlock('a', '--', 'sleep', '60');
+$running = start_withlock('a', @no_delay, '--', 'sleep', '60');
 $command = $running->wait_command;
 kill 'KILL', $running->pid;
 is($running->wait, 'signal 9', 'withlock is killed by SIGKILL');
@@ -121,7 +124,7 @@ wait_until { !kill 0, $command } 'the command is gone';
 pass('... and the command with it');
 
 # W09: withlock is stopped, loses the lock, and is continued
-$running = start_withlock('a', '--lock-delay', '0', '--', @obedient);
+$running = start_withlock('a', @no_delay, '--', @obedient);
 $running->wait_output(qr/ready/);
 kill 'STOP', $running->pid;
 wait_until { process_state($running->pid) eq 'T' } 'withlock is stopped';
@@ -131,7 +134,7 @@ is($running->wait, 74, 'stopped, and continued without the lock');
 like($running->stdout, qr/end/, '... the command got TERM');
 
 # The same while it is held: nothing happens, and the command gets its CONT
-$running = start_withlock('a', '--', 'sh', '-c', 'trap "echo cont" CONT; echo ready; while :; do sleep 0.05; done');
+$running = start_withlock('a', @no_delay, '--', 'sh', '-c', 'trap "echo cont" CONT; echo ready; while :; do sleep 0.05; done');
 $running->wait_output(qr/ready/);
 kill 'STOP', $running->pid;
 wait_until { process_state($running->pid) eq 'T' } 'withlock is stopped';
@@ -143,7 +146,7 @@ is($running->stdout, "ready\ncont\n", '... the command got CONT once');
 
 # S18, S19: the session lives, the lock does not
 my $proxy = Proxy->new($node);
-$running = start_withlock('a', '--db', $proxy->conninfo, '--', @obedient);
+$running = start_withlock('a', @no_delay, '--db', $proxy->conninfo, '--', @obedient);
 $running->wait_output(qr/ready/);
 $proxy->inject('SELECT pg_advisory_unlock_all()');
 $begin = time;
@@ -151,7 +154,7 @@ is($running->wait, 74, 'the lock is released behind the back of withlock');
 cmp_ok(time - $begin, '<', 12, '... which it notices at the next check');
 
 # A session that is asked to cancel what it does holds its lock
-$running = start_withlock('a', '--', 'sh', '-c', 'trap "echo cont" CONT; echo ready; while :; do sleep 0.05; done');
+$running = start_withlock('a', @no_delay, '--', 'sh', '-c', 'trap "echo cont" CONT; echo ready; while :; do sleep 0.05; done');
 $running->wait_output(qr/ready/);
 $node->safe_psql('postgres',
 	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: a'");
@@ -161,7 +164,7 @@ kill 'TERM', $running->pid;
 is($running->wait, 128 + 15, 'pg_cancel_backend() does not lose the lock');
 
 # S03: a server that does not answer any more
-$running = start_withlock('a', '--db', $proxy->conninfo, '--', @obedient);
+$running = start_withlock('a', @no_delay, '--db', $proxy->conninfo, '--', @obedient);
 $running->wait_output(qr/ready/);
 $proxy->swallow;
 $begin = time;
@@ -173,7 +176,7 @@ $proxy->close;
 
 # W23: the lock cannot be released
 $proxy = Proxy->new($node);
-$running = start_withlock('c', '--db', $proxy->conninfo, '--', 'sh', '-c',
+$running = start_withlock('c', @no_delay, '--db', $proxy->conninfo, '--', 'sh', '-c',
 	'trap "exit 6" TERM; echo ready; while :; do sleep 0.05; done');
 $running->wait_output(qr/ready/);
 $proxy->swallow;
@@ -187,14 +190,14 @@ $proxy->close;
 # S11, S12: the server restarts, or crashes
 foreach my $mode ('fast', 'immediate')
 {
-	$running = start_withlock('a', '--', @obedient);
+	$running = start_withlock('a', @no_delay, '--', @obedient);
 	$running->wait_output(qr/ready/);
 	$node->stop($mode);
 	is($running->wait, 74, "the server is stopped ($mode)");
 	$node->start;
 }
 my $victim = session($node);
-$running = start_withlock('a', '--', @obedient);
+$running = start_withlock('a', @no_delay, '--', @obedient);
 $running->wait_output(qr/ready/);
 kill 'KILL', $victim->pid;
 is($running->wait, 74, 'another session crashes');
@@ -209,10 +212,10 @@ ALTER ROLE hasty SET lock_timeout = '1s';
 ALTER ROLE hasty SET idle_session_timeout = '1s';
 ALTER ROLE hasty SET idle_in_transaction_session_timeout = '1s';
 EOT
-my $first = start_withlock('d', '-U', 'hasty', '--', 'sh', '-c', 'sleep 3; exit 4');
+my $first = start_withlock('d', @no_delay, '-U', 'hasty', '--', 'sh', '-c', 'sleep 3; exit 4');
 $first->wait_command;
-my $second = start_withlock('d', '-U', 'hasty', '--', 'sh', '-c', 'sleep 2; exit 5');
-my $third = start_withlock('e', '-U', 'hasty', '--transaction', '--', 'sh', '-c', 'sleep 2; exit 6');
+my $second = start_withlock('d', @no_delay, '-U', 'hasty', '--', 'sh', '-c', 'sleep 2; exit 5');
+my $third = start_withlock('e', @no_delay, '-U', 'hasty', '--transaction', '--', 'sh', '-c', 'sleep 2; exit 6');
 is($first->wait, 4, 'a role with timeouts of 1 s holds for 3 s');
 is($second->wait, 5, '... and waits as long, and holds again');
 is($third->wait, 6, '... and holds by a transaction');

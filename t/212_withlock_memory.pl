@@ -66,7 +66,7 @@ SKIP:
 	  unless eval { compile("$dir/probe", ["$dir/probe.c"], '-fsanitize=address,undefined'); 1 };
 	compile("$dir/sanitizers/withlock",
 		[ glob('client/withlock*.c'), glob('client/advlock*.c') ], @flags);
-	run_tests('sanitizers', tests(201, 204, 207, 211));
+	run_tests('sanitizers', tests(204, 211));
 }
 
 SKIP:
