@@ -292,7 +292,7 @@ release_all_locks(void)
 	HeldLock   *held;
 	int			names = 0;
 
-	check_not_parallel("*");
+	check_not_parallel(NULL);
 	if (!held_scan_start(&scan))
 		return 0;
 	while ((held = hash_seq_search(&scan)) != NULL)

@@ -70,17 +70,19 @@ wait_error_context(void *arg)
 }
 
 /*
- * Raise an error in a parallel operation: a lock would die with its worker.
- * what is the lock's name, or stands for many.
+ * Raise an error in a parallel operation, since a lock would die with its
+ * worker.  name is NULL where all locks are meant.
  */
 void
-check_not_parallel(const char *what)
+check_not_parallel(const char *name)
 {
 	if (IsInParallelMode())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 name ?
 				 errmsg("cannot acquire or release advisory lock \"%s\" during a parallel operation",
-						what),
+						name) :
+				 errmsg("cannot release advisory locks during a parallel operation"),
 				 errhint("Mark the function that calls this one as PARALLEL UNSAFE.")));
 }
 

@@ -27,7 +27,7 @@ extern const LockForm XACT_SHARED;
 
 extern const char *lock_mode_name(LOCKMODE mode);
 extern bool lock_held_in_any_mode(const LOCKTAG *tag);
-extern void check_not_parallel(const char *what);
+extern void check_not_parallel(const char *name);
 extern void check_locking_allowed(const NamedLock *lock);
 extern LockAcquireResult wait_for_lock(const NamedLock *lock, LockForm form,
 									   const Deadline *deadline, bool *waited);
