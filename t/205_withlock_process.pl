@@ -82,8 +82,8 @@ $signals = signals_of_command(sub { $SIG{HUP} = 'IGNORE'; $SIG{CHLD} = 'IGNORE';
 is(hex $signals->{Ign}, 1 << POSIX::SIGHUP() - 1, 'an ignored HUP stays ignored, CHLD does not');
 
 # The process group
-$ended = withlock('x', '--', 'sh', '-c', 'ps -o pid=,pgid= -p $$');
-like($ended->stdout, qr/^\s*(\d+)\s+\1$/, 'the command leads a process group of its own');
+$ended = withlock('x', '--', 'sh', '-c', 'cut -d " " -f 1,5 /proc/$$/stat');
+like($ended->stdout, qr/^(\d+) \1$/, 'the command leads a process group of its own');
 
 # W06: a process left in the background does not keep the lock
 $ended = withlock('x', '--', 'sh', '-c', 'setsid sleep 60 >/dev/null 2>&1 & echo $!');

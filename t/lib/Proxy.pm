@@ -28,6 +28,9 @@ use IO::Socket::UNIX;
 use POSIX ();
 use PostgreSQL::Test::Utils;
 
+# Seconds after which a client has said all it can without an answer.
+my $QUIET = 0.2;
+
 =pod
 
 =head1 METHODS
@@ -38,8 +41,9 @@ use PostgreSQL::Test::Utils;
 
 Listens on a socket of its own and passes connections on to the server, all in
 a process of its own.  With C<greeting> it does not connect to any server but
-answers the start-up packet with those bytes.  With C<log> it writes a C or an
-S to the file whenever it is the client's or the server's turn to speak.
+answers the start-up packet with those bytes.  With C<log> it lets the
+client say all it has to say before it passes an answer on, and writes a C or
+an S to the file whenever it is the client's or the server's turn.
 
 =cut
 
@@ -65,6 +69,7 @@ sub new
 			greeting => $opts{greeting},
 			log => $opts{log},
 			turn => '',
+			held => {},
 			select => IO::Select->new($listener, $orders),
 			peer => {},
 			is_server => {},
@@ -124,7 +129,10 @@ sub serve
 
 	while (1)
 	{
-		foreach my $socket ($s->{select}->can_read)
+		my @ready = $s->{select}->can_read($s->{log} ? $QUIET : undef);
+
+		release($s) unless @ready;
+		foreach my $socket (@ready)
 		{
 			# closed together with its other end
 			next unless $socket->opened;
@@ -182,13 +190,34 @@ sub pass_on
 
 	if (!$length)
 	{
+		release($s);
 		drop($s, $socket);
 		return;
 	}
 	return if $s->{swallow} || !$s->{peer}{$socket};
-	log_turn($s, $s->{is_server}{$socket} ? 'S' : 'C') if $s->{log};
 	$buffer = skip_answer($s, $socket, $buffer) if defined $s->{skip}{$socket};
+	if ($s->{log} && $s->{is_server}{$socket})
+	{
+		$s->{held}{$socket} .= $buffer;
+		return;
+	}
+	log_turn($s, 'C') if $s->{log};
 	$s->{peer}{$socket}->syswrite($buffer) if length $buffer;
+	return;
+}
+
+# The client has nothing more to say: pass on what the servers have said.
+sub release
+{
+	my ($s) = @_;
+
+	foreach my $server (values %{ $s->{is_server} })
+	{
+		my $answer = delete $s->{held}{$server} // next;
+
+		log_turn($s, 'S');
+		$s->{peer}{$server}->syswrite($answer);
+	}
 	return;
 }
 
