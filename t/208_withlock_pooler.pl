@@ -21,15 +21,7 @@ my $node = start_node('main');
 my $user = $node->safe_psql('postgres', 'SELECT current_user');
 $node->safe_psql('postgres', 'CREATE DATABASE bare');
 
-# Starts a pgbouncer and returns its socket's directory; it ends with us.
-my @poolers;
-END
-{
-	my $status = $?;
-	$_->stop foreach @poolers;
-	$? = $status;
-}
-
+# Starts a pgbouncer and returns how to connect to it, but for the database.
 sub start_pooler
 {
 	my ($mode, $size) = @_;
@@ -51,8 +43,7 @@ pool_mode = $mode
 default_pool_size = $size
 logfile = $directory/log
 EOT
-	my $pooler = start_program({}, 'pgbouncer', "$directory/ini");
-	push @poolers, $pooler;
+	start_program({}, 'pgbouncer', "$directory/ini");
 	wait_until { -S "$directory/.s.PGSQL.5000" } 'pgbouncer listens';
 	return "host=$directory port=5000 user=$user dbname=";
 }
