@@ -127,11 +127,8 @@ $holder->quit;
 
 $holder = session($node);
 $holder->query("SELECT advisory_lock.lock('job')");
-kill 'KILL', $holder->pid;
-$holder->quit;
-$waiter->quit;
-$observer->quit;
-wait_until { $node->psql('postgres', 'SELECT 1') == 0 } 'the server is back';
+crash_backend($node, $holder->pid);
+$_->quit foreach $holder, $waiter, $observer;
 $observer = session($node);
 is(rows('job'), '', 'nothing is held after a crash restart');
 $holder = session($node);

@@ -120,9 +120,8 @@ my %stop = (
 	'an immediate restart' => sub { $node->stop('immediate'); $node->start; },
 	'a crash of a backend' => sub {
 		my $victim = session($node);
-		kill 'KILL', $victim->pid;
+		crash_backend($node, $victim->pid);
 		$victim->quit;
-		wait_until { $node->psql('postgres', 'SELECT 1') == 0 } 'the server is back';
 	});
 foreach my $what (sort keys %stop)
 {

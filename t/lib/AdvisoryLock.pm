@@ -44,6 +44,7 @@ use Test::More;
 our @EXPORT = qw(
   configure_registry
   conninfo
+  crash_backend
   missing_program
   session
   start_node
@@ -162,6 +163,28 @@ sub wait_until(&$)
 		  if Time::HiRes::time() > $deadline;
 		Time::HiRes::usleep(10_000);
 	}
+}
+
+=pod
+
+=item crash_backend(node, pid)
+
+Kills a server process, and returns when the server is back, which ends all
+its other processes and starts anew.  It must have restart_after_crash on.
+
+=cut
+
+sub crash_backend
+{
+	my ($node, $pid) = @_;
+
+	# Until the server has noticed, it still takes connections.
+	my $witness = session($node);
+	kill 'KILL', $pid;
+	wait_until { !kill 0, $witness->pid } 'the crash is noticed';
+	wait_until { $node->psql('postgres', 'SELECT 1') == 0 } 'the server is back';
+	$witness->quit;
+	return;
 }
 
 =pod
