@@ -71,15 +71,18 @@ sub signals_of_command
 	my ($in_child) = @_;
 	my $text = withlock({ in_child => $in_child }, 'x', '--', 'grep', '-E', '^Sig(Blk|Ign|Pnd)', '/proc/self/status')->stdout;
 
-	return { $text =~ /^Sig(\w+):\s*(\w+)$/mg };
+	# 32 and 33 are glibc's own; a posix_spawn(), make's say, leaves them ignored
+	# for all that come after, who cannot change that.
+	my %masks = $text =~ /^Sig(\w+):\s*\w{8}(\w{8})$/mg;
+	return { map { $_ => hex($masks{$_}) & 0x7fffffff } keys %masks };
 }
 my $signals = signals_of_command(sub { });
-is(hex $signals->{Blk}, 0, 'the command blocks no signal');
-is(hex $signals->{Ign}, 0, 'the command ignores no signal');
+is($signals->{Blk}, 0, 'the command blocks no signal');
+is($signals->{Ign}, 0, 'the command ignores no signal');
 $signals = signals_of_command(sub { POSIX::sigprocmask(POSIX::SIG_BLOCK(), POSIX::SigSet->new(POSIX::SIGTERM(), POSIX::SIGUSR1())); });
-is(hex $signals->{Blk}, 0, '... though the caller did');
+is($signals->{Blk}, 0, '... though the caller did');
 $signals = signals_of_command(sub { $SIG{HUP} = 'IGNORE'; $SIG{CHLD} = 'IGNORE'; });
-is(hex $signals->{Ign}, 1 << POSIX::SIGHUP() - 1, 'an ignored HUP stays ignored, CHLD does not');
+is($signals->{Ign}, 1 << POSIX::SIGHUP() - 1, 'an ignored HUP stays ignored, CHLD does not');
 
 # The process group
 $ended = withlock('x', '--', 'sh', '-c', 'cut -d " " -f 1,5 /proc/$$/stat');
