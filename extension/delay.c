@@ -24,14 +24,13 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/latch.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "delay.h"
 #include "label.h"
 #include "settings.h"
+#include "wait.h"
 
 /* Microseconds on the monotonic clock, which all sessions share. */
 static int64
@@ -180,16 +179,6 @@ wait_until(const NamedLock *lock)
 	return until;
 }
 
-/* Sleep for so many ms, or less. */
-static void
-sleep_for(int64 ms)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 Min(ms, PG_INT32_MAX), PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 /*
  * Having been granted the lock by the lock manager, wait until its delay is
  * over.  Returns false when the deadline passed.  Leaves a label up that tells
@@ -208,7 +197,7 @@ delay_wait(const NamedLock *lock, const Deadline *deadline)
 		if (limit == 0)
 			return false;
 		label_put(&lock->id, 0, GetCurrentTimestamp() + left, 0);
-		sleep_for(limit == NO_TIME_LIMIT ? ms : Min(ms, limit));
+		sleep_ms(limit == NO_TIME_LIMIT ? ms : Min(ms, limit));
 	}
 	return true;
 }

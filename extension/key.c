@@ -18,12 +18,12 @@
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
-#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "key.h"
+#include "row.h"
 
 /* How many names of what size a session remembers with their hash */
 #define REMEMBERED_NAMES 64
@@ -228,9 +228,6 @@ advisory_lock_key(PG_FUNCTION_ARGS)
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
 	Datum		values[2] = {Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2)};
 	bool		nulls[2] = {false, false};
-	TupleDesc	tupdesc;
 
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls)));
+	return row_result(row_type(fcinfo), values, nulls);
 }

@@ -21,7 +21,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
@@ -105,10 +104,7 @@ sleep_for_release(int ms)
 	InvalidateCatalogSnapshotConditionally();
 	if (reg)
 		return !ConditionVariableTimedSleep(&reg->state->released, ms, PG_WAIT_EXTENSION);
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	sleep_ms(ms);
 	return false;
 }
 

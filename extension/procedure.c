@@ -16,12 +16,12 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "nodes/parsenodes.h"
 
 #include "acquire.h"
 #include "many.h"
 #include "permit.h"
+#include "row.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_acquire);
 PG_FUNCTION_INFO_V1(advisory_lock_acquire_many);
@@ -46,24 +46,6 @@ drop_snapshot(FunctionCallInfo fcinfo, const char *name)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	SPI_commit();
 	SPI_finish();
-}
-
-/* The INOUT arguments as a row. */
-static Datum
-result_row(TupleDesc tupdesc, Datum *values, bool *nulls)
-{
-	return HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls));
-}
-
-/* Look up the row type of the result while there still is a snapshot. */
-static TupleDesc
-result_type(FunctionCallInfo fcinfo)
-{
-	TupleDesc	tupdesc;
-
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return BlessTupleDesc(tupdesc);
 }
 
 /* The shared argument as a lock form. */
@@ -99,7 +81,7 @@ advisory_lock_acquire(PG_FUNCTION_ARGS)
 	LockForm	form = form_arg(fcinfo, 2);
 	bool		semaphore = !PG_ARGISNULL(3);
 	int			permits = semaphore ? permits_arg(fcinfo, 3, lock.name) : 0;
-	TupleDesc	tupdesc = result_type(fcinfo);
+	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
 	int			permit = 0;
 	int64		token = 0;
 	bool		acquired;
@@ -112,7 +94,7 @@ advisory_lock_acquire(PG_FUNCTION_ARGS)
 		acquired = (permit = acquire_permit(&lock, permits, &deadline, &token)) > 0;
 	else
 		acquired = acquire_lock(&lock, form, &deadline, &token);
-	return result_row(tupdesc,
+	return row_result(type,
 					  (Datum[]) {Int64GetDatum(token), Int32GetDatum(permit)},
 					  (bool[]) {!acquired, permit == 0});
 }
@@ -127,11 +109,11 @@ advisory_lock_acquire_many(PG_FUNCTION_ARGS)
 {
 	NameSet		set = name_set_arg(fcinfo, 0);
 	Deadline	deadline = deadline_arg_or_never(fcinfo, 1, set.given[0].name);
-	TupleDesc	tupdesc = result_type(fcinfo);
+	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
 	Datum		tokens = (Datum) 0;
 	bool		acquired;
 
 	drop_snapshot(fcinfo, set.given[0].name);
 	acquired = acquire_name_set(&set, &deadline, &tokens);
-	return result_row(tupdesc, &tokens, (bool[]) {!acquired});
+	return row_result(type, &tokens, (bool[]) {!acquired});
 }

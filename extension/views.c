@@ -11,9 +11,7 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_authid.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -23,6 +21,7 @@
 #include "held.h"
 #include "label.h"
 #include "names.h"
+#include "row.h"
 #include "settings.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_label);
@@ -56,16 +55,6 @@ set_time_column(Datum *value, bool *isnull, TimestampTz time)
 	*value = TimestampTzGetDatum(time);
 }
 
-static TupleDesc
-result_type(FunctionCallInfo fcinfo)
-{
-	TupleDesc	tupdesc;
-
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return BlessTupleDesc(tupdesc);
-}
-
 /* The name under which the session with that pid has the lock, or NULL. */
 static const char *
 name_of_lock(LockKey key, const Label *label)
@@ -93,7 +82,6 @@ advisory_lock_label(PG_FUNCTION_ARGS)
 {
 	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1)};
 	Oid			role = PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3);
-	TupleDesc	tupdesc = result_type(fcinfo);
 	Datum		values[4] = {0};
 	bool		nulls[4] = {true, true, true, true};
 	Label		label;
@@ -108,7 +96,7 @@ advisory_lock_label(PG_FUNCTION_ARGS)
 		nulls[3] = label.acquired_at == 0;
 		values[3] = Int64GetDatum(label.token);
 	}
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
+	return row_result(row_type(fcinfo), values, nulls);
 }
 
 /*
@@ -194,7 +182,6 @@ Datum
 advisory_lock_registry_counters(PG_FUNCTION_ARGS)
 {
 	RegistryState *state = registry_or_error()->state;
-	TupleDesc	tupdesc = result_type(fcinfo);
 	bool		nulls[4] = {false};
 	Datum		values[4] = {
 		Int64GetDatum(pg_atomic_read_u32(&state->names)),
@@ -203,7 +190,7 @@ advisory_lock_registry_counters(PG_FUNCTION_ARGS)
 		Int64GetDatum(pg_atomic_read_u64(&state->untracked))
 	};
 
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
+	return row_result(row_type(fcinfo), values, nulls);
 }
 
 /* reset_stats(name text) returns void: of all names if NULL */

@@ -16,8 +16,10 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "label.h"
@@ -223,4 +225,14 @@ wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, bo
 	}
 	error_context_stack = context.previous;
 	return wait.result;
+}
+
+/* Sleep for so many ms, or less. */
+void
+sleep_ms(int64 ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 Min(ms, PG_INT32_MAX), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
 }

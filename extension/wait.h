@@ -31,5 +31,6 @@ extern void check_not_parallel(const char *name);
 extern void check_locking_allowed(const NamedLock *lock);
 extern LockAcquireResult wait_for_lock(const NamedLock *lock, LockForm form,
 									   const Deadline *deadline, bool *waited);
+extern void sleep_ms(int64 ms);
 
 #endif							/* WAIT_H */
