@@ -110,6 +110,9 @@ typedef struct advlock_open_options
 	int			reserved[10];
 } advlock_open_options;
 
+/* The longest lock_delay_ms that the server accepts: one hour. */
+#define ADVLOCK_MAX_LOCK_DELAY_MS 3600000
+
 /* How to lock.  Fill with advlock_options_init() first. */
 typedef struct advlock_options
 {
@@ -125,7 +128,8 @@ typedef struct advlock_options
 	/*
 	 * Keep others off the name for so long when this session ends without
 	 * unlocking; -1: leave the session's setting.  It stays in force for the
-	 * session.  Without effect where the server has no registry.
+	 * session.  At most ADVLOCK_MAX_LOCK_DELAY_MS.  Without effect where the
+	 * server has no registry.
 	 */
 	int			lock_delay_ms;
 

@@ -43,9 +43,9 @@ check_options(advlock *h, const advlock_options *o, bool many)
 	if (o->permits < 0)
 		return advl_fail(h, ADVLOCK_INVALID, "number of permits must be positive: %d",
 						 o->permits);
-	if (o->lock_delay_ms < -1)
-		return advl_fail(h, ADVLOCK_INVALID, "lock delay must not be negative: %d ms",
-						 o->lock_delay_ms);
+	if (o->lock_delay_ms < -1 || o->lock_delay_ms > ADVLOCK_MAX_LOCK_DELAY_MS)
+		return advl_fail(h, ADVLOCK_INVALID, "lock delay must be 0 to %d ms: %d ms",
+						 ADVLOCK_MAX_LOCK_DELAY_MS, o->lock_delay_ms);
 	if (o->permits > 0 && o->shared)
 		return advl_fail(h, ADVLOCK_INVALID, "a permit cannot be shared");
 	if (many && (o->permits > 0 || o->shared))

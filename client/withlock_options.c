@@ -363,6 +363,8 @@ check_run(const Options *options)
 		return wrong("--also goes with neither --shared nor --permits", "");
 	if (options->transaction && options->permits > 0)
 		return wrong("--permits needs a session: it does not go with --transaction", "");
+	if (options->lock_delay_ms > ADVLOCK_MAX_LOCK_DELAY_MS)
+		return wrong("--lock-delay must be one hour at most", "");
 	if (options->keep && options->on_lost == ON_LOST_IGNORE)
 		return wrong("--keep stops the command when the lock is lost: it does not go with --on-lost ignore", "");
 	return true;
@@ -416,8 +418,8 @@ options_parse(Options *options, int argc, char **argv)
 	if (!read_command_line(options, argc, argv) || !check_options(options))
 		return false;
 	if (options->lock_delay_ms < 0)
-		options->lock_delay_ms = options->grace_ms > INT_MAX - LOCK_DELAY_BEYOND_GRACE_MS ?
-			INT_MAX : options->grace_ms + LOCK_DELAY_BEYOND_GRACE_MS;
+		options->lock_delay_ms = options->grace_ms > ADVLOCK_MAX_LOCK_DELAY_MS - LOCK_DELAY_BEYOND_GRACE_MS ?
+			ADVLOCK_MAX_LOCK_DELAY_MS : options->grace_ms + LOCK_DELAY_BEYOND_GRACE_MS;
 	return true;
 }
 

@@ -42,6 +42,7 @@ my @wrong = (
 	[['x', '-w', 'x', 'true'], qr/--wait x: must be a duration/],
 	[['x', '--grace', '-5', 'true'], qr/--grace -5: must be a duration/],
 	[['x', '--lock-delay', 'x', 'true'], qr/--lock-delay x: must be a duration/],
+	[['x', '--lock-delay', '61m', 'true'], qr/--lock-delay must be one hour at most/],
 	[['x', '--permits', '0', 'true'], qr/--permits 0: must be a number from 1 to/],
 	[['x', '--permits', '2147483648', 'true'], qr/--permits 2147483648: must be a number/],
 	[['x', '--permits', '21474836470', 'true'], qr/--permits 21474836470: must be a number/],
