@@ -48,23 +48,42 @@ drop_snapshot(FunctionCallInfo fcinfo, const char *name)
 	SPI_finish();
 }
 
-/* The shared argument as a lock form. */
-static LockForm
-form_arg(FunctionCallInfo fcinfo, int argno)
+/* The arguments of acquire() */
+typedef struct AcquireCall
 {
-	bool		shared = !PG_ARGISNULL(argno) && PG_GETARG_BOOL(argno);
+	NamedLock	lock;
+	Deadline	deadline;
+	LockForm	form;
+	int			permits;		/* 0: an ordinary lock */
+} AcquireCall;
 
-	return shared ? SESSION_SHARED : SESSION_EXCLUSIVE;
-}
-
-static void
-check_not_shared(LockForm form, const char *name)
+static AcquireCall
+acquire_call(FunctionCallInfo fcinfo)
 {
-	if (form.mode == ShareLock)
+	AcquireCall call = {.lock = named_lock_arg(fcinfo, 0), .form = SESSION_EXCLUSIVE};
+
+	call.deadline = deadline_arg_or_never(fcinfo, 1, call.lock.name);
+	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+		call.form = SESSION_SHARED;
+	if (!PG_ARGISNULL(3))
+		call.permits = permits_arg(fcinfo, 3, call.lock.name);
+	if (call.permits > 0 && call.form.mode == ShareLock)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cannot acquire a permit of \"%s\" in shared mode", name),
+				 errmsg("cannot acquire a permit of \"%s\" in shared mode", call.lock.name),
 				 errhint("Leave out either \"shared\" or \"permits\".")));
+	return call;
+}
+
+/* Acquire what was asked for; *permit becomes 0 for an ordinary lock. */
+static bool
+acquire(const AcquireCall *call, int64 *token, int *permit)
+{
+	*permit = 0;
+	if (call->permits == 0)
+		return acquire_lock(&call->lock, call->form, &call->deadline, token);
+	*permit = acquire_permit(&call->lock, call->permits, &call->deadline, token);
+	return *permit > 0;
 }
 
 /*
@@ -76,24 +95,14 @@ check_not_shared(LockForm form, const char *name)
 Datum
 advisory_lock_acquire(PG_FUNCTION_ARGS)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	Deadline	deadline = deadline_arg_or_never(fcinfo, 1, lock.name);
-	LockForm	form = form_arg(fcinfo, 2);
-	bool		semaphore = !PG_ARGISNULL(3);
-	int			permits = semaphore ? permits_arg(fcinfo, 3, lock.name) : 0;
+	AcquireCall call = acquire_call(fcinfo);
 	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
-	int			permit = 0;
 	int64		token = 0;
+	int			permit;
 	bool		acquired;
 
-	if (semaphore)
-		check_not_shared(form, lock.name);
-	drop_snapshot(fcinfo, lock.name);
-
-	if (semaphore)
-		acquired = (permit = acquire_permit(&lock, permits, &deadline, &token)) > 0;
-	else
-		acquired = acquire_lock(&lock, form, &deadline, &token);
+	drop_snapshot(fcinfo, call.lock.name);
+	acquired = acquire(&call, &token, &permit);
 	return row_result(type,
 					  (Datum[]) {Int64GetDatum(token), Int32GetDatum(permit)},
 					  (bool[]) {!acquired, permit == 0});
