@@ -40,7 +40,7 @@ need_for_build() {
 	pgdir=/usr/lib/postgresql/$major
 	need required "postgresql-$major" test -x "$pgdir/bin/postgres"
 	need required "postgresql-server-dev-$major" \
-		test -e "$pgdir/lib/pgxs/src/makefiles/pgxs.mk"
+		test -e "/usr/include/postgresql/$major/server/postgres.h"
 	need required libpq-dev test -e /usr/include/postgresql/libpq-fe.h
 }
 
