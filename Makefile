@@ -2,13 +2,13 @@
 # the command.  PG_CONFIG chooses the PostgreSQL; see CONTRIBUTING.md.
 
 MODULE_big = advisory_lock
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c extension/*/*.c)))
 
 EXTENSION = advisory_lock
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" advisory_lock.control)
 DATA = $(sort $(wildcard extension/advisory_lock--*.sql))
 PGFILEDESC = "advisory_lock - advisory locks by name"
-PG_CPPFLAGS = -DADVISORY_LOCK_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(srcdir)/extension -DADVISORY_LOCK_VERSION='"$(EXTVERSION)"'
 
 REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --load-extension=advisory_lock
@@ -23,7 +23,7 @@ include $(PGXS)
 PG_PROVE_FLAGS += -I $(srcdir)/t/lib
 
 # PGXS does not track headers, nor the version compiled in.
-$(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*.h) advisory_lock.control Makefile
+$(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*/*.h) advisory_lock.control Makefile
 
 CLIENT_TARGETS = all install uninstall clean
 

@@ -30,7 +30,7 @@ sub symbols
 }
 
 my $exported = symbols('-D --defined-only', "$libdir/libadvlock.so");
-my @listed = grep { /^\w/ } split /\n/, slurp_file('client/exports.txt');
+my @listed = grep { /^\w/ } split /\n/, slurp_file('client/libadvlock/exports.txt');
 my @declared = $header =~ /^extern [\w\s*]*?\b(advlock_\w+)\(/mg;
 is_deeply($exported, [ sort @listed ], 'exports.txt lists what is exported');
 is_deeply([ sort @declared ], [ sort @listed ], 'advlock.h declares it');
@@ -115,9 +115,9 @@ ok(make('uninstall', "DESTDIR=$build/root"), 'uninstall') or diag($err);
 is_deeply([ installed_files() ], [], 'leaves nothing');
 
 # The library must not write for its program or end it: the build refuses.
-append_to_file("$build/client/advlock_clock.c",
+append_to_file("$build/client/libadvlock/clock.c",
 	"#include <stdlib.h>\nvoid advl_end_all(void);\nvoid advl_end_all(void) { exit(1); }\n");
-ok(!make('libadvlock.so.1'), 'the build refuses a library that calls exit()');
+ok(!make('libadvlock/libadvlock.so.1'), 'the build refuses a library that calls exit()');
 like($out, qr/ exit.*must not call/s, 'and says why');
 
 # The examples, compiled as their comments say and run.

@@ -143,7 +143,7 @@ foreach my $option (sort keys %in_help)
 		qr/unknown or ambiguous option: --\Q$option\E$/m, "--$option is an option");
 }
 
-open my $page, '<', getcwd() . '/client/withlock.1' or die "could not open the manual page: $!";
+open my $page, '<', getcwd() . '/client/withlock/withlock.1' or die "could not open the manual page: $!";
 my $manual = do { local $/; <$page> };
 my %in_manual = map { $_ => 1 } $manual =~ /^\.It (?:Fl \w , )?Fl -([\w-]+)/mg;
 is_deeply([sort keys %in_manual], [sort keys %in_help],

@@ -52,7 +52,7 @@ sub pg_config
 }
 
 our @compiler_flags = (
-	qw(-std=gnu99 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror),
+	qw(-std=gnu99 -D_GNU_SOURCE -Iclient -g -O1 -Wall -Wextra -Werror),
 	'-I' . pg_config('--includedir'));
 
 my $libdir = pg_config('--libdir');

@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ *
+ * error.c
+ *	  Why something failed: results, texts and SQLSTATEs of libadvlock.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+
+#include "libadvlock/internal.h"
+
+static const char *const result_texts[] = {
+	[ADVLOCK_OK] = "done",
+	[ADVLOCK_BUSY] = "lock is held by another session",
+	[ADVLOCK_LOST] = "lock was lost",
+	[ADVLOCK_NOT_HELD] = "lock is not held",
+	[ADVLOCK_DEADLOCK] = "deadlock detected",
+	[ADVLOCK_CANCELED] = "wait was canceled",
+	[ADVLOCK_INVALID] = "invalid argument",
+	[ADVLOCK_CONNECTION] = "could not connect",
+	[ADVLOCK_SERVER] = "server error",
+	[ADVLOCK_POOLER] = "connection goes through a pooler",
+	[ADVLOCK_STANDBY] = "server is a standby",
+	[ADVLOCK_NOMEM] = "out of memory",
+	[ADVLOCK_WAITING] = "not done yet",
+};
+
+/* What a program does about an error of the server's, by its SQLSTATE. */
+static const struct
+{
+	const char *sqlstate;
+	advlock_result result;
+}			server_results[] = {
+	{"40P01", ADVLOCK_DEADLOCK},
+	{"57014", ADVLOCK_CANCELED},
+	{"55P03", ADVLOCK_BUSY},
+	{"25006", ADVLOCK_STANDBY},
+	{"25001", ADVLOCK_INVALID},
+	{"22004", ADVLOCK_INVALID},
+	{"22021", ADVLOCK_INVALID},
+	{"22023", ADVLOCK_INVALID},
+};
+
+const char *
+advlock_result_text(advlock_result r)
+{
+	size_t		n = sizeof(result_texts) / sizeof(result_texts[0]);
+
+	return (size_t) r < n ? result_texts[r] : "unrecognized result";
+}
+
+const char *
+advlock_error(const advlock *h)
+{
+	const char *text = h == NULL ? NULL : advl_text_str(&h->error);
+
+	return text == NULL ? result_texts[ADVLOCK_NOMEM] : text;
+}
+
+const char *
+advlock_sqlstate(const advlock *h)
+{
+	return h == NULL ? "" : h->sqlstate;
+}
+
+void
+advl_clear_error(advlock *h)
+{
+	advl_text_reset(&h->error);
+	h->sqlstate[0] = '\0';
+}
+
+/* Set the error's text and return the result given. */
+advlock_result
+advl_fail(advlock *h, advlock_result result, const char *fmt,...)
+{
+	va_list		args;
+
+	advl_clear_error(h);
+	va_start(args, fmt);
+	advl_text_vappendf(&h->error, fmt, args);
+	va_end(args);
+	advl_text_trim(&h->error);
+	return result;
+}
+
+advlock_result
+advl_no_memory(advlock *h)
+{
+	return advl_fail(h, ADVLOCK_NOMEM, "%s", result_texts[ADVLOCK_NOMEM]);
+}
+
+/* The time for the lock ran out. */
+advlock_result
+advl_busy(advlock *h, const advl_lock *lock)
+{
+	if (h->op.options.permits > 0)
+		return advl_fail(h, ADVLOCK_BUSY,
+						 "all %d permits of \"%s\" are held by other sessions",
+						 h->op.options.permits, lock->name);
+	return advl_fail(h, ADVLOCK_BUSY, "lock \"%s\" is held by another session",
+					 lock->name);
+}
+
+/* The SQLSTATE of a failed result; "" if it has none. */
+const char *
+advl_state(const PGresult *res)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+	return state == NULL ? "" : state;
+}
+
+static void
+append_field(advlock *h, const PGresult *res, int field, const char *label)
+{
+	const char *value = PQresultErrorField(res, field);
+
+	if (value != NULL)
+		advl_text_appendf(&h->error, "%s%s", label, value);
+}
+
+/* Keep the server's words. */
+static void
+set_server_error(advlock *h, const PGresult *res)
+{
+	advl_clear_error(h);
+	snprintf(h->sqlstate, sizeof(h->sqlstate), "%s", advl_state(res));
+	append_field(h, res, PG_DIAG_MESSAGE_PRIMARY, "");
+	append_field(h, res, PG_DIAG_MESSAGE_DETAIL, "\nDETAIL:  ");
+	append_field(h, res, PG_DIAG_MESSAGE_HINT, "\nHINT:  ");
+	if (h->error.len == 0)
+		advl_text_append(&h->error, PQresultErrorMessage(res));
+	advl_text_trim(&h->error);
+}
+
+/*
+ * Take a message that is no answer to a statement.  The last words of a
+ * server process that is ended come this way, and they say more than the
+ * closed socket that follows.
+ */
+void
+advl_notice(void *arg, const PGresult *res)
+{
+	advlock    *h = arg;
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (severity == NULL ||
+		(strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0))
+		return;
+	set_server_error(h, res);
+	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
+}
+
+/* The last words of the server among the answers, if there are any. */
+static const PGresult *
+fatal_result(const advlock *h)
+{
+	for (int i = 0; i < h->op.nresults; i++)
+	{
+		const char *severity = PQresultErrorField(h->op.results[i],
+												  PG_DIAG_SEVERITY_NONLOCALIZED);
+
+		if (severity != NULL && strcmp(severity, "FATAL") == 0)
+			return h->op.results[i];
+	}
+	return NULL;
+}
+
+/* The session is gone, and with it every lock and the operation under way. */
+static advlock_result
+end_session(advlock *h)
+{
+	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
+	advl_end(h);
+	advl_locks_free(&h->held);
+	if (h->own_conn)
+	{
+		/* A server that only seems dead must learn that we gave up. */
+		PQfinish(h->conn);
+		h->conn = NULL;
+	}
+	return h->status;
+}
+
+/* The connection failed.  Keeps the best reason there is. */
+advlock_result
+advl_lose(advlock *h)
+{
+	const PGresult *last_words = fatal_result(h);
+
+	if (last_words != NULL)
+		set_server_error(h, last_words);
+	else if (h->status == ADVLOCK_OK)
+		(void) advl_fail(h, ADVLOCK_LOST, "%s", PQerrorMessage(h->conn));
+	return end_session(h);
+}
+
+/* We give the session up ourselves. */
+advlock_result
+advl_lose_because(advlock *h, const char *reason)
+{
+	(void) advl_fail(h, ADVLOCK_LOST, "%s", reason);
+	return end_session(h);
+}
+
+/*
+ * Keep the server's words and tell what they mean to the caller.  An answer
+ * without SQLSTATE is libpq's own, such as being out of memory: what the
+ * server did is unknown then, and the session is given up.
+ */
+advlock_result
+advl_server_error(advlock *h, const PGresult *res)
+{
+	set_server_error(h, res);
+	if (h->sqlstate[0] == '\0')
+		return end_session(h);
+	for (size_t i = 0; i < sizeof(server_results) / sizeof(server_results[0]); i++)
+	{
+		if (strcmp(h->sqlstate, server_results[i].sqlstate) == 0)
+			return server_results[i].result;
+	}
+	return ADVLOCK_SERVER;
+}

@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.c
+ *	  Make a fresh session fit for holding locks, and see what it is.
+ *
+ * All of it is one round trip.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libadvlock/internal.h"
+
+static const char probe_sql[] =
+"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(),"
+" EXISTS (SELECT 1 FROM pg_catalog.pg_extension e"
+" WHERE e.extname OPERATOR(pg_catalog.=) 'advisory_lock')";
+
+/*
+ * $1 is the process libpq connected to, or NULL if a pooler is allowed.  A
+ * session that we are going to refuse belongs to others and stays as it is.
+ */
+#define OUR_SESSION \
+	"COALESCE(pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4, true)"
+
+/*
+ * A session that waits and holds must not be ended for it, and the server
+ * must notice within 25 s that our host is gone (we notice within 10 s).
+ * What a server does not have is left out: current_setting() gives NULL.
+ * Only on Linux does every server that has client_connection_check_interval
+ * also accept it.
+ */
+static const char settings_sql[] =
+"SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, false))"
+" FROM (VALUES"
+" ('statement_timeout', '0'), ('lock_timeout', '0'),"
+" ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),"
+" ('transaction_timeout', '0'), ('search_path', ''),"
+" ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '3'),"
+" ('tcp_keepalives_count', '5'), ('tcp_user_timeout', '25000'),"
+" ('client_connection_check_interval',"
+" CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '500' ELSE '0' END)"
+") AS s(name, value)"
+" WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL AND " OUR_SESSION;
+
+static const char allow_standby_sql[] =
+"SELECT pg_catalog.count(pg_catalog.set_config('advisory_lock.allow_standby', 'on', false))"
+" WHERE " OUR_SESSION;
+
+/* The session is there but cannot be used. */
+static advlock_result
+refuse(advlock *h, advlock_result why, const char *reason)
+{
+	h->status = why;
+	return advl_fail(h, why, "%s", reason);
+}
+
+/*
+ * CockroachDB says yes to every session-level advisory lock and keeps none.
+ * It announces itself while connecting.
+ */
+static bool
+has_stub_locks(const advlock *h)
+{
+	return PQparameterStatus(h->conn, "crdb_version") != NULL &&
+		!h->options.transaction;
+}
+
+static advlock_result
+judge(advlock *h, bool in_recovery)
+{
+	if (in_recovery && !h->options.allow_standby)
+		return refuse(h, ADVLOCK_STANDBY,
+					  "the server is a standby\n"
+					  "HINT:  Its locks are its own; connect to the primary.");
+	if (h->pid != h->client_pid && !h->options.allow_pooler && !h->options.transaction)
+		return refuse(h, ADVLOCK_POOLER,
+					  "a connection pooler is between this client and the server\n"
+					  "HINT:  Connect to the server directly, or use transaction-level locks.");
+	h->status = ADVLOCK_OK;
+	h->ready = true;
+	return ADVLOCK_OK;
+}
+
+/* The probe is the last of the results. */
+static advlock_result
+session_done(advlock *h)
+{
+	const PGresult *probe = h->op.results[h->op.nresults - 1];
+
+	for (int i = 0; i < h->op.nresults; i++)
+	{
+		if (!advl_rows(h->op.results[i]))
+		{
+			(void) advl_server_error(h, h->op.results[i]);
+			h->status = ADVLOCK_SERVER;
+			return ADVLOCK_SERVER;
+		}
+	}
+	h->pid = atoi(PQgetvalue(probe, 0, 0));
+	h->client_pid = PQbackendPID(h->conn);
+	h->has_extension = advl_is_true(probe, 2);
+	return judge(h, advl_is_true(probe, 1));
+}
+
+/*
+ * Settings are for sessions of our own; what a pooler in transaction mode
+ * shares with others, and what is the caller's, stays as it is.
+ */
+advlock_result
+advl_start_session(advlock *h)
+{
+	advl_statement statements[3];
+	int			n = 0;
+	advl_number pid;
+	const char *only_pid = h->options.allow_pooler ? NULL : pid;
+	bool		own = h->own_conn && !h->options.transaction;
+
+	if (has_stub_locks(h))
+		return refuse(h, ADVLOCK_SERVER,
+					  "session-level advisory locks of this server are not reliable\n"
+					  "HINT:  Use transaction-level locks.");
+	snprintf(pid, sizeof(pid), "%d", PQbackendPID(h->conn));
+	if (own)
+		statements[n++] = (advl_statement) {settings_sql, 1, {only_pid}, true};
+	if (own && h->options.allow_standby)
+		statements[n++] = (advl_statement) {allow_standby_sql, 1, {only_pid}, true};
+	statements[n++] = (advl_statement) {.sql = probe_sql};
+	return advl_send(h, statements, n, session_done,
+					 advl_remaining(h->connect_deadline));
+}

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * child.h
+ *	  The command as a process: starting, signalling, reaping.
+ *
+ * The command is the leader of a process group of its own, so that a signal
+ * reaches all of it once, and reaches nothing else.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WITHLOCK_CHILD_H
+#define WITHLOCK_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef enum ChildEvent
+{
+	CHILD_NOTHING,
+	CHILD_STOPPED,				/* stop_signal says why */
+	CHILD_ENDED					/* status is set */
+} ChildEvent;
+
+typedef struct Child
+{
+	pid_t		pid;			/* also its process group; 0: never started */
+	bool		running;		/* not yet reaped */
+	bool		stopped;
+	int			stop_signal;
+	int			status;			/* as withlock's own exit status */
+} Child;
+
+/*
+ * Start the command, with all signals at their defaults but those that were
+ * ignored when withlock was started.  terminal_fd is handed over to its group
+ * before it runs; -1: none.  All signals must be blocked.
+ * Returns 0, or an errno, and then status tells 126, 127 or 70.
+ */
+extern int	child_start(Child *child, char *const *argv, int terminal_fd);
+
+/* Send a signal to the command's process group, which may have gone. */
+extern void child_signal(const Child *child, int signo);
+
+/*
+ * Become the parent of what the command leaves behind, so that child_reap()
+ * clears it away as soon as it ends, whatever the machine's init does.
+ */
+extern void child_adopt_orphans(void);
+
+/* Is anything left in the command's process group? */
+extern bool child_group_exists(const Child *child);
+
+/* What has happened to the command since; does not block. */
+extern ChildEvent child_reap(Child *child);
+
+#endif							/* WITHLOCK_CHILD_H */

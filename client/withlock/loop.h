@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * loop.h
+ *	  The one place where withlock sleeps: signals, sockets and a timer.
+ *
+ * Signals are blocked and read from a descriptor, so there are no handlers
+ * and none can be missed.  Time is CLOCK_BOOTTIME in ms: what fell due while
+ * the machine was suspended is due at once when it wakes up.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WITHLOCK_LOOP_H
+#define WITHLOCK_LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+
+/* A point in time that never comes. */
+#define NEVER INT64_MAX
+
+typedef struct Loop
+{
+	int			signal_fd;
+	int			timer_fd;
+} Loop;
+
+/*
+ * Block every signal but those that were ignored when withlock was started:
+ * they stay ignored, here and in the command, as nohup(1) wants it.  Returns
+ * false, with errno, if the kernel refuses a descriptor.
+ */
+extern bool loop_init(Loop *loop);
+
+extern void loop_close(Loop *loop);
+
+extern int64_t now_ms(void);
+
+/* Sleep until a signal, one of the descriptors, or the time. */
+extern void loop_wait(Loop *loop, struct pollfd *fds, int count, int64_t wake_at);
+
+/* The next signal's number, 0 if there is none.  Our own do not count. */
+extern int	loop_next_signal(Loop *loop);
+
+#endif							/* WITHLOCK_LOOP_H */

@@ -1,0 +1,224 @@
+/*-------------------------------------------------------------------------
+ *
+ * message.c
+ *	  withlock's own words, all on stderr.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock/message.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Where a message is built, to go out in one write. */
+typedef struct Output
+{
+	char	   *data;
+	size_t		size;
+	FILE	   *stream;
+} Output;
+
+static bool show_notices = true;
+static bool show_details = false;
+static bool live_line_drawn = false;
+
+static const char ERASE_LINE[] = "\r\033[K";
+
+void
+message_init(bool quiet, bool verbose)
+{
+	show_notices = !quiet;
+	show_details = verbose && !quiet;
+}
+
+/* How many bytes of a control character begin at p; 0 if it is none. */
+static int
+control_length(const unsigned char *p)
+{
+	if (*p < 0x20 || *p == 0x7f)
+		return 1;
+	/* the C1 controls, which some terminals obey, in UTF-8 */
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+		return 2;
+	return 0;
+}
+
+void
+put_visible(FILE *stream, const char *text)
+{
+	const unsigned char *p = (const unsigned char *) text;
+
+	while (*p)
+	{
+		int			length = control_length(p);
+
+		if (length == 0)
+			fputc(*p++, stream);
+		while (length-- > 0)
+			fprintf(stream, "\\x%02x", *p++);
+	}
+}
+
+static bool
+output_begin(Output *out)
+{
+	out->stream = open_memstream(&out->data, &out->size);
+	return out->stream != NULL;
+}
+
+/* Send it out, whatever becomes of it, and free it. */
+static void
+output_end(Output *out)
+{
+	size_t		done = 0;
+
+	if (fclose(out->stream) == 0)
+	{
+		while (done < out->size)
+		{
+			ssize_t		n = write(STDERR_FILENO, out->data + done, out->size - done);
+
+			if (n <= 0)
+				break;
+			done += (size_t) n;
+		}
+	}
+	free(out->data);
+}
+
+/* Take the text's lines apart, each with the prefix. */
+static void
+put_lines(FILE *stream, char *text)
+{
+	char	   *rest;
+	char	   *line;
+
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+	{
+		/* libpq indents the second line of its messages */
+		line += strspn(line, "\t ");
+		fputs("withlock: ", stream);
+		put_visible(stream, line);
+		fputc('\n', stream);
+	}
+}
+
+static void
+say_va(const char *fmt, va_list args)
+{
+	Output		out;
+	char	   *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		return;
+	if (output_begin(&out))
+	{
+		if (live_line_drawn)
+			fputs(ERASE_LINE, out.stream);
+		live_line_drawn = false;
+		put_lines(out.stream, text);
+		output_end(&out);
+	}
+	free(text);
+}
+
+void
+say_error(const char *fmt,...)
+{
+	va_list		args;
+
+	va_start(args, fmt);
+	say_va(fmt, args);
+	va_end(args);
+}
+
+void
+say(const char *fmt,...)
+{
+	va_list		args;
+
+	if (!show_notices)
+		return;
+	va_start(args, fmt);
+	say_va(fmt, args);
+	va_end(args);
+}
+
+void
+say_verbose(const char *fmt,...)
+{
+	va_list		args;
+
+	if (!show_details)
+		return;
+	va_start(args, fmt);
+	say_va(fmt, args);
+	va_end(args);
+}
+
+/* Cut visible text to so many columns, never inside a UTF-8 character. */
+static void
+cut_to_width(char *text, size_t columns)
+{
+	size_t		seen = 0;
+	char	   *p;
+
+	for (p = text; *p; p++)
+	{
+		if (((unsigned char) *p & 0xc0) == 0x80)
+			continue;
+		if (seen++ == columns)
+		{
+			*p = '\0';
+			return;
+		}
+	}
+}
+
+static size_t
+terminal_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		return size.ws_col;
+	return 80;
+}
+
+void
+live_line_show(const char *text)
+{
+	Output		line;
+	Output		out;
+
+	if (!output_begin(&line))
+		return;
+	fputs("withlock: ", line.stream);
+	put_visible(line.stream, text);
+	/* the last column stays free: writing there may move to the next line */
+	if (fclose(line.stream) == 0 && output_begin(&out))
+	{
+		cut_to_width(line.data, terminal_width() - 1);
+		fprintf(out.stream, "%s%s", ERASE_LINE, line.data);
+		output_end(&out);
+		live_line_drawn = true;
+	}
+	free(line.data);
+}
+
+void
+live_line_clear(void)
+{
+	Output		out;
+
+	if (!live_line_drawn || !output_begin(&out))
+		return;
+	fputs(ERASE_LINE, out.stream);
+	output_end(&out);
+	live_line_drawn = false;
+}

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.c
+ *	  withlock's options in the terms of libadvlock, and its results in ours.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "withlock/message.h"
+
+/* "withlock: " and the longest name; the server cuts it to its own limit */
+#define APPLICATION_NAME_SIZE 1040
+
+advlock *
+session_start(const Options *options, const char *conninfo, int timeout_ms)
+{
+	advlock_open_options open;
+	char		application_name[APPLICATION_NAME_SIZE];
+
+	snprintf(application_name, sizeof(application_name), "withlock: %s",
+			 options->names[0]);
+	advlock_open_options_init(&open);
+	open.conninfo = conninfo;
+	open.application_name = application_name;
+	open.timeout_ms = timeout_ms;
+	open.transaction = options->transaction;
+	open.allow_pooler = options->allow_pooler || options->transaction;
+	return advlock_start_open(&open);
+}
+
+advlock *
+session_start_observer(const Options *options, const char *conninfo, int timeout_ms)
+{
+	advlock_open_options open;
+
+	(void) options;
+	advlock_open_options_init(&open);
+	open.conninfo = conninfo;
+	open.application_name = "withlock";
+	open.timeout_ms = timeout_ms;
+	open.allow_pooler = 1;
+	open.allow_standby = 1;
+	return advlock_start_open(&open);
+}
+
+advlock_result
+session_start_lock(advlock *session, const Options *options, int timeout_ms)
+{
+	advlock_options how;
+
+	advlock_options_init(&how);
+	how.timeout_ms = timeout_ms;
+	how.shared = options->shared;
+	how.permits = options->permits;
+	how.lock_delay_ms = options->lock_delay_ms;
+	if (options->name_count > 1)
+		return advlock_start_lock_many(session, options->names,
+									   options->name_count, &how);
+	return advlock_start_lock(session, options->names[0], &how);
+}
+
+int
+session_failure_status(const Options *options, advlock_result result)
+{
+	switch (result)
+	{
+		case ADVLOCK_BUSY:
+		case ADVLOCK_DEADLOCK:
+		case ADVLOCK_CANCELED:
+			return options->conflict_status;
+		case ADVLOCK_INVALID:
+			return STATUS_USAGE;
+		case ADVLOCK_NOMEM:
+			return STATUS_INTERNAL;
+		default:
+			return STATUS_UNAVAILABLE;
+	}
+}
+
+/* What a person can do about it, or NULL. */
+static const char *
+advice(advlock_result result)
+{
+	switch (result)
+	{
+		case ADVLOCK_POOLER:
+			return "connect to the server itself, or use --transaction (a pooler in "
+				"transaction mode) or --allow-pooler (one in session mode)";
+		case ADVLOCK_STANDBY:
+			return "a lock on a standby keeps nobody else off: connect to the primary";
+		case ADVLOCK_CONNECTION:
+			return "check --db, or -h, -p and -U, and that the server is running";
+		default:
+			return NULL;
+	}
+}
+
+void
+session_explain(const Options *options, const advlock *session, advlock_result result)
+{
+	const char *error = session ? advlock_error(session) : "";
+
+	say_error("lock \"%s\": %s", options->names[0],
+			  *error ? error : advlock_result_text(result));
+	if (advice(result))
+		say_error("hint: %s", advice(result));
+}
+
+bool
+session_failure_passes(advlock_result result)
+{
+	return result == ADVLOCK_CONNECTION || result == ADVLOCK_LOST ||
+		result == ADVLOCK_STANDBY || result == ADVLOCK_DEADLOCK ||
+		result == ADVLOCK_CANCELED;
+}
+
+/* Set the variable to a number, or unset it if that is 0. */
+static bool
+export_number(const char *variable, int64_t value)
+{
+	char		text[24];
+
+	if (value == 0)
+		return unsetenv(variable) == 0;
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	return setenv(variable, text, 1) == 0;
+}
+
+bool
+session_export(const Options *options, const advlock *session)
+{
+	const char *name = options->names[0];
+
+	return setenv("WITHLOCK_NAME", name, 1) == 0 &&
+		export_number("WITHLOCK_TOKEN", advlock_token(session, name)) &&
+		export_number("WITHLOCK_PERMIT", advlock_permit(session, name));
+}

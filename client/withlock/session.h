@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.h
+ *	  withlock's options in the terms of libadvlock, and its results in ours.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WITHLOCK_SESSION_H
+#define WITHLOCK_SESSION_H
+
+#include "withlock/withlock.h"
+
+/* Begin to connect; timeout_ms -1 for ever.  NULL if memory ran out. */
+extern advlock *session_start(const Options *options, const char *conninfo,
+							  int timeout_ms);
+
+/*
+ * The same for looking and acting from outside: it takes what it gets, also
+ * a standby or a pooler.
+ */
+extern advlock *session_start_observer(const Options *options,
+									   const char *conninfo, int timeout_ms);
+
+/* Begin to take all that the options ask for, within timeout_ms. */
+extern advlock_result session_start_lock(advlock *session, const Options *options,
+										 int timeout_ms);
+
+/* What withlock exits with when the result keeps it from going on. */
+extern int	session_failure_status(const Options *options, advlock_result result);
+
+/* Say why, naming the lock, and what can be done. */
+extern void session_explain(const Options *options, const advlock *session,
+							advlock_result result);
+
+/* Can the next attempt do better? */
+extern bool session_failure_passes(advlock_result result);
+
+/*
+ * Tell the command what is held, in WITHLOCK_NAME, WITHLOCK_TOKEN and
+ * WITHLOCK_PERMIT; what does not apply is unset.  False if memory ran out.
+ */
+extern bool session_export(const Options *options, const advlock *session);
+
+#endif							/* WITHLOCK_SESSION_H */

@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * table.c
+ *	  The answer of --list as aligned columns.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "withlock/holders.h"
+#include "withlock/message.h"
+
+#define COLUMNS 9
+#define DURATION_COLUMN 7
+
+static const char *const headings[COLUMNS] = {
+	"NAME", "MODE", "STATE", "PID", "USER", "APPLICATION", "CLIENT", "FOR", "TOKEN"
+};
+
+/* The visible text of a cell, to be freed; NULL if memory ran out. */
+static char *
+cell_text(const PGresult *result, int row, int column)
+{
+	char	   *text = NULL;
+	size_t		size;
+	FILE	   *stream = open_memstream(&text, &size);
+	char		duration[32];
+
+	if (stream == NULL)
+		return NULL;
+	if (row < 0)
+		fputs(headings[column], stream);
+	else if (PQgetisnull(result, row, column))
+		fputc('-', stream);
+	else if (column == DURATION_COLUMN)
+	{
+		describe_duration(atoll(PQgetvalue(result, row, column)), duration,
+						  sizeof(duration));
+		fputs(duration, stream);
+	}
+	else
+		put_visible(stream, PQgetvalue(result, row, column));
+	return fclose(stream) == 0 ? text : NULL;
+}
+
+/* How many characters of UTF-8 a text has. */
+static int
+text_width(const char *text)
+{
+	int			width = 0;
+
+	for (; text && *text; text++)
+	{
+		if (((unsigned char) *text & 0xc0) != 0x80)
+			width++;
+	}
+	return width;
+}
+
+static int
+column_width(const PGresult *result, int column)
+{
+	int			width = 0;
+	int			row;
+
+	for (row = -1; row < PQntuples(result); row++)
+	{
+		char	   *text = cell_text(result, row, column);
+		int			this_width = text_width(text);
+
+		if (this_width > width)
+			width = this_width;
+		free(text);
+	}
+	return width;
+}
+
+void
+table_print(const PGresult *result)
+{
+	int			widths[COLUMNS];
+	int			row;
+	int			column;
+
+	for (column = 0; column < COLUMNS; column++)
+		widths[column] = column_width(result, column);
+	for (row = -1; row < PQntuples(result); row++)
+	{
+		for (column = 0; column < COLUMNS; column++)
+		{
+			char	   *text = cell_text(result, row, column);
+			int			padding = widths[column] - text_width(text) + 2;
+
+			fputs(text ? text : "", stdout);
+			if (column < COLUMNS - 1)
+				printf("%*s", padding, "");
+			free(text);
+		}
+		putchar('\n');
+	}
+}

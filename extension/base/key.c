@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * key.c
+ *	  Names, their keys, and the lock tag.
+ *
+ * The key of a name is the beginning of the SHA-256 of its UTF-8 bytes: bytes
+ * 0-3 and 4-7, each read as a little-endian signed integer.  That is the
+ * scheme of the npm package "advisory-lock", whose processes and ours must
+ * exclude each other.  It is frozen: any change would let two versions of
+ * this extension hold one name at once.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/cryptohash.h"
+#include "common/hashfn.h"
+#include "common/sha2.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/key.h"
+#include "functions/row.h"
+
+/* How many names of what size a session remembers with their hash */
+#define REMEMBERED_NAMES 64
+#define REMEMBERED_NAME_BYTES 64
+
+/* How much of an overlong name an error message shows */
+#define SHOWN_NAME_BYTES 64
+
+PG_FUNCTION_INFO_V1(advisory_lock_key);
+
+/*
+ * The names live in the key space of pg_advisory_lock(int4, int4), on purpose:
+ * see the head of this file.  Core's layout for it is
+ *
+ *	field1: MyDatabaseId		locks of different databases are different
+ *	field2: key1				first int4
+ *	field3: key2				second int4
+ *	field4: 2					two int4 keys (1 would be one int8 key)
+ *
+ * Nothing else in this extension builds a tag or looks into its fields.
+ */
+static void
+set_lock_tag(LOCKTAG *tag, LockKey key)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, key.key1, key.key2, 2);
+}
+
+/* The same backwards; false if the tag is not one of a pair of int4 keys. */
+bool
+lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key)
+{
+	if (tag->locktag_type != LOCKTAG_ADVISORY || tag->locktag_field4 != 2)
+		return false;
+	*database = tag->locktag_field1;
+	*key = (LockKey) {(int32) tag->locktag_field2, (int32) tag->locktag_field3};
+	return true;
+}
+
+static int32
+read_little_endian(const uint8 *bytes)
+{
+	return (int32) ((uint32) bytes[0] | (uint32) bytes[1] << 8 |
+					(uint32) bytes[2] << 16 | (uint32) bytes[3] << 24);
+}
+
+/* Hash a name in UTF-8. */
+static NameId
+hash_name(const char *utf8)
+{
+	/*
+	 * A context per call: it is registered with the current resource owner
+	 * where OpenSSL provides it, and so must not outlive the transaction.
+	 */
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	NameId		id;
+
+	if (ctx == NULL ||
+		pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) utf8, strlen(utf8)) < 0 ||
+		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not compute the SHA-256 of an advisory lock name")));
+	pg_cryptohash_free(ctx);
+
+	id.database = MyDatabaseId;
+	id.key.key1 = read_little_endian(digest);
+	id.key.key2 = read_little_endian(digest + 4);
+	memcpy(id.more, digest + 8, sizeof(id.more));
+	return id;
+}
+
+/*
+ * The identity of a name in UTF-8.  Through OpenSSL the hash costs as much as
+ * all the rest of an acquire, and sessions use the same few names again and
+ * again, so those are remembered.
+ */
+static NameId
+identify(const char *utf8)
+{
+	static struct
+	{
+		char		name[REMEMBERED_NAME_BYTES];
+		NameId		id;
+	}			remembered[REMEMBERED_NAMES];
+
+	int			len = strlen(utf8);
+	int			slot = hash_bytes((const unsigned char *) utf8, len) % REMEMBERED_NAMES;
+
+	if (len >= REMEMBERED_NAME_BYTES)
+		return hash_name(utf8);
+	if (strcmp(remembered[slot].name, utf8) != 0)
+	{
+		remembered[slot].id = hash_name(utf8);
+		strcpy(remembered[slot].name, utf8);
+	}
+	return remembered[slot].id;
+}
+
+static void
+check_name_length(const char *name, int len, int utf8_len)
+{
+	if (len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("advisory lock name must not be empty"),
+				 errhint("Pass a name of 1 to %d bytes.", MAX_NAME_BYTES)));
+	if (utf8_len > MAX_NAME_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("advisory lock name \"%.*s...\" is too long",
+						pg_mbcliplen(name, len, SHOWN_NAME_BYTES), name),
+				 errdetail("The name has %d bytes in UTF-8, the limit is %d bytes.",
+						   utf8_len, MAX_NAME_BYTES),
+				 errhint("Shorten the name, or use a hash of it as the name.")));
+}
+
+/*
+ * SQL_ASCII stores bytes of no known encoding, so that one word sent by two
+ * clients could have two keys.
+ */
+static void
+check_name_encoding(const char *name, int len)
+{
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		return;
+	for (int i = 0; i < len; i++)
+	{
+		if (IS_HIGHBIT_SET(name[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("advisory lock name \"%.*s\" is not plain ASCII",
+							Min(len, SHOWN_NAME_BYTES), name),
+					 errdetail("In a database with encoding SQL_ASCII the characters of the name are not known."),
+					 errhint("Use 7-bit names, or a database with encoding UTF8.")));
+	}
+}
+
+/*
+ * Fill lock from a name of the extension's own making, which may exceed the
+ * limit by a suffix.  The name is kept by reference.
+ */
+void
+named_lock_init(NamedLock *lock, const char *name)
+{
+	char	   *utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);
+
+	lock->name = name;
+	lock->id = identify(utf8);
+	set_lock_tag(&lock->tag, lock->id.key);
+	if (utf8 != name)
+		pfree(utf8);			/* pools ask for many names */
+}
+
+/* Fill lock from a user's name, or raise an error that says what is wrong. */
+void
+named_lock_init_text(NamedLock *lock, const text *name)
+{
+	char	   *str = text_to_cstring(name);
+	int			len = strlen(str);
+	char	   *utf8;
+
+	check_name_encoding(str, len);
+	utf8 = pg_server_to_any(str, len, PG_UTF8);
+	check_name_length(str, len, strlen(utf8));
+	lock->name = str;
+	lock->id = identify(utf8);
+	set_lock_tag(&lock->tag, lock->id.key);
+}
+
+/* The lock named by an argument of an SQL function. */
+NamedLock
+named_lock_arg(FunctionCallInfo fcinfo, int argno)
+{
+	NamedLock	lock;
+
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("advisory lock name must not be null"),
+				 errhint("Pass a name of 1 to %d bytes.", MAX_NAME_BYTES)));
+	named_lock_init_text(&lock, PG_GETARG_TEXT_PP(argno));
+	return lock;
+}
+
+/* The order in which several locks are taken, in every session the same. */
+int
+lock_key_cmp(const LockKey *a, const LockKey *b)
+{
+	if (a->key1 != b->key1)
+		return a->key1 < b->key1 ? -1 : 1;
+	if (a->key2 != b->key2)
+		return a->key2 < b->key2 ? -1 : 1;
+	return 0;
+}
+
+/* key(name text, OUT key1 int4, OUT key2 int4) */
+Datum
+advisory_lock_key(PG_FUNCTION_ARGS)
+{
+	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	Datum		values[2] = {Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2)};
+	bool		nulls[2] = {false, false};
+
+	return row_result(row_type(fcinfo), values, nulls);
+}

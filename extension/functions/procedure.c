@@ -1,0 +1,128 @@
+/*-------------------------------------------------------------------------
+ *
+ * procedure.c
+ *	  CALL acquire(): waiting without a snapshot.
+ *
+ * A session that waits inside a SELECT keeps the snapshot of the SELECT, and
+ * CREATE INDEX CONCURRENTLY waits for every older snapshot.  If the holder's
+ * job runs one, then the job waits for the waiter and the waiter for the job,
+ * and nothing reports a deadlock.  A procedure can end its transaction before
+ * it waits; then it has no snapshot.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "nodes/parsenodes.h"
+
+#include "locking/acquire.h"
+#include "locking/many.h"
+#include "locking/permit.h"
+#include "functions/row.h"
+
+PG_FUNCTION_INFO_V1(advisory_lock_acquire);
+PG_FUNCTION_INFO_V1(advisory_lock_acquire_many);
+
+/*
+ * End the transaction of this CALL and begin another, which has no snapshot
+ * until something asks for one.  name is the lock, for the error message.
+ * What was palloc'd before stays: its context is the CALL's, not the
+ * transaction's.
+ */
+static void
+drop_snapshot(FunctionCallInfo fcinfo, const char *name)
+{
+	if (!fcinfo->context || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("cannot wait for advisory lock \"%s\" without a snapshot inside a transaction block or a function",
+						name),
+				 errhint("Run CALL outside of a transaction, or use advisory_lock.lock() or advisory_lock.xact_lock(), which wait with a snapshot.")));
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	SPI_commit();
+	SPI_finish();
+}
+
+/* The arguments of acquire() */
+typedef struct AcquireCall
+{
+	NamedLock	lock;
+	Deadline	deadline;
+	LockForm	form;
+	int			permits;		/* 0: an ordinary lock */
+} AcquireCall;
+
+static AcquireCall
+acquire_call(FunctionCallInfo fcinfo)
+{
+	AcquireCall call = {.lock = named_lock_arg(fcinfo, 0), .form = SESSION_EXCLUSIVE};
+
+	call.deadline = deadline_arg_or_never(fcinfo, 1, call.lock.name);
+	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+		call.form = SESSION_SHARED;
+	if (!PG_ARGISNULL(3))
+		call.permits = permits_arg(fcinfo, 3, call.lock.name);
+	if (call.permits > 0 && call.form.mode == ShareLock)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot acquire a permit of \"%s\" in shared mode", call.lock.name),
+				 errhint("Leave out either \"shared\" or \"permits\".")));
+	return call;
+}
+
+/* Acquire what was asked for; *permit becomes 0 for an ordinary lock. */
+static bool
+acquire(const AcquireCall *call, int64 *token, int *permit)
+{
+	*permit = 0;
+	if (call->permits == 0)
+		return acquire_lock(&call->lock, call->form, &call->deadline, token);
+	*permit = acquire_permit(&call->lock, call->permits, &call->deadline, token);
+	return *permit > 0;
+}
+
+/*
+ * acquire(name text, timeout interval, shared boolean, permits integer,
+ *		   INOUT token bigint, INOUT permit integer)
+ *
+ * The token is NULL when the time ran out.
+ */
+Datum
+advisory_lock_acquire(PG_FUNCTION_ARGS)
+{
+	AcquireCall call = acquire_call(fcinfo);
+	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
+	int64		token = 0;
+	int			permit;
+	bool		acquired;
+
+	drop_snapshot(fcinfo, call.lock.name);
+	acquired = acquire(&call, &token, &permit);
+	return row_result(type,
+					  (Datum[]) {Int64GetDatum(token), Int32GetDatum(permit)},
+					  (bool[]) {!acquired, permit == 0});
+}
+
+/*
+ * acquire_many(names text[], timeout interval, INOUT tokens bigint[])
+ *
+ * The tokens are NULL when the time ran out.
+ */
+Datum
+advisory_lock_acquire_many(PG_FUNCTION_ARGS)
+{
+	NameSet		set = name_set_arg(fcinfo, 0);
+	Deadline	deadline = deadline_arg_or_never(fcinfo, 1, set.given[0].name);
+	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
+	Datum		tokens = (Datum) 0;
+	bool		acquired;
+
+	drop_snapshot(fcinfo, set.given[0].name);
+	acquired = acquire_name_set(&set, &deadline, &tokens);
+	return row_result(type, &tokens, (bool[]) {!acquired});
+}

@@ -1,0 +1,216 @@
+/*-------------------------------------------------------------------------
+ *
+ * views.c
+ *	  What the views locks, stats and registry are made of.
+ *
+ * The rows of locks come from pg_locks; here are only the labels on them.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "locking/delay.h"
+#include "locking/held.h"
+#include "registry/label.h"
+#include "registry/names.h"
+#include "functions/row.h"
+#include "base/settings.h"
+
+PG_FUNCTION_INFO_V1(advisory_lock_label);
+PG_FUNCTION_INFO_V1(advisory_lock_delayed_names);
+PG_FUNCTION_INFO_V1(advisory_lock_name_statistics);
+PG_FUNCTION_INFO_V1(advisory_lock_registry_counters);
+PG_FUNCTION_INFO_V1(advisory_lock_reset_stats);
+
+/* May the user see names that belong to the role?  As in pg_stat_activity. */
+static bool
+may_see_names_of(Oid role)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
+}
+
+/* Set a column to a name, or to why it is not shown. */
+static void
+set_name_column(Datum *value, bool *isnull, const char *name, Oid role)
+{
+	*isnull = name == NULL;
+	if (name)
+		*value = CStringGetTextDatum(may_see_names_of(role) ? name : "<insufficient privilege>");
+}
+
+/* Set a column to a time, where 0 is none. */
+static void
+set_time_column(Datum *value, bool *isnull, TimestampTz time)
+{
+	*isnull = time == 0;
+	*value = TimestampTzGetDatum(time);
+}
+
+/* The name under which the session with that pid has the lock, or NULL. */
+static const char *
+name_of_lock(LockKey key, const Label *label)
+{
+	const char *name = NULL;
+
+	if (registry())
+	{
+		if (label)
+			name = name_by_id(&label->name);
+		if (!name)
+			name = name_by_key(key);
+	}
+	return name ? name : held_name(key);
+}
+
+/*
+ * label(key1 integer, key2 integer, pid integer, role oid, OUT name text,
+ *		 OUT acquired_at timestamptz, OUT delayed_until timestamptz, OUT token bigint)
+ *
+ * What is known of a lock that is held or awaited by the session of a role.
+ */
+Datum
+advisory_lock_label(PG_FUNCTION_ARGS)
+{
+	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1)};
+	Oid			role = PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3);
+	Datum		values[4] = {0};
+	bool		nulls[4] = {true, true, true, true};
+	Label		label;
+	bool		labelled = !PG_ARGISNULL(2) && label_find(key, PG_GETARG_INT32(2), &label);
+
+	set_name_column(&values[0], &nulls[0],
+					name_of_lock(key, labelled ? &label : NULL), role);
+	if (labelled)
+	{
+		set_time_column(&values[1], &nulls[1], label.acquired_at);
+		set_time_column(&values[2], &nulls[2], label.delayed_until);
+		nulls[3] = label.acquired_at == 0;
+		values[3] = Int64GetDatum(label.token);
+	}
+	return row_result(row_type(fcinfo), values, nulls);
+}
+
+/*
+ * delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
+ *				 OUT delayed_until timestamptz) returns setof record
+ *
+ * The names that are kept off since their holder was lost.
+ */
+Datum
+advisory_lock_delayed_names(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			count;
+	Delay	   *delays = delays_under_way(&count);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < count; i++)
+	{
+		LockKey		key = delays[i].id.key;
+		Datum		values[4] = {0};
+		bool		nulls[4] = {false, false, false, false};
+
+		set_name_column(&values[0], &nulls[0], name_by_key(key), delays[i].role);
+		values[1] = Int32GetDatum(key.key1);
+		values[2] = Int32GetDatum(key.key2);
+		values[3] = TimestampTzGetDatum(delay_end(&delays[i]));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+static Datum
+milliseconds(int64 us)
+{
+	return Float8GetDatum(us / 1000.0);
+}
+
+static void
+put_statistics(ReturnSetInfo *rsinfo, const NameEntry *entry)
+{
+	Datum		values[10] = {0};
+	bool		nulls[10] = {false};
+
+	set_name_column(&values[0], &nulls[0], entry->name, entry->role);
+	values[1] = Int64GetDatum(entry->acquisitions);
+	values[2] = Int64GetDatum(entry->waits);
+	values[3] = Int64GetDatum(entry->timeouts);
+	values[4] = milliseconds(entry->total_wait);
+	values[5] = milliseconds(entry->max_wait);
+	values[6] = milliseconds(entry->total_hold);
+	values[7] = milliseconds(entry->max_hold);
+	set_time_column(&values[8], &nulls[8], entry->last_acquired_at);
+	values[9] = TimestampTzGetDatum(entry->stats_since);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* name_statistics(OUT name text, ...) returns setof record: the view stats */
+Datum
+advisory_lock_name_statistics(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			count;
+	NameId	   *ids;
+
+	registry_or_error();
+	InitMaterializedSRF(fcinfo, 0);
+	ids = names_of_database(&count);
+	for (int i = 0; i < count; i++)
+	{
+		NameEntry	entry;
+
+		if (name_statistics(&ids[i], &entry))
+			put_statistics(rsinfo, &entry);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * registry_counters(OUT names bigint, OUT max_names bigint, OUT evicted bigint,
+ *					 OUT untracked bigint): the view registry
+ */
+Datum
+advisory_lock_registry_counters(PG_FUNCTION_ARGS)
+{
+	RegistryState *state = registry_or_error()->state;
+	bool		nulls[4] = {false};
+	Datum		values[4] = {
+		Int64GetDatum(pg_atomic_read_u32(&state->names)),
+		Int64GetDatum(max_names),
+		Int64GetDatum(pg_atomic_read_u64(&state->evicted)),
+		Int64GetDatum(pg_atomic_read_u64(&state->untracked))
+	};
+
+	return row_result(row_type(fcinfo), values, nulls);
+}
+
+/* reset_stats(name text) returns void: of all names if NULL */
+Datum
+advisory_lock_reset_stats(PG_FUNCTION_ARGS)
+{
+	registry_or_error();
+	if (PG_ARGISNULL(0))
+	{
+		int			count;
+		NameId	   *ids = names_of_database(&count);
+
+		for (int i = 0; i < count; i++)
+			reset_name_statistics(&ids[i]);
+	}
+	else
+	{
+		NamedLock	lock = named_lock_arg(fcinfo, 0);
+
+		reset_name_statistics(&lock.id);
+	}
+	PG_RETURN_VOID();
+}

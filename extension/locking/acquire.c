@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * acquire.c
+ *	  Acquire and release, one lock or many.
+ *
+ * An acquire is a wait in the lock queue, then a fencing token, then a line in
+ * the book of what this session holds.  All of it or nothing: whatever fails,
+ * the locks granted so far in this call are released again.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "locking/acquire.h"
+#include "base/compat.h"
+#include "locking/delay.h"
+#include "locking/held.h"
+#include "registry/label.h"
+#include "registry/names.h"
+#include "tokens/token.h"
+
+/* One lock of an acquire under way */
+typedef struct Grant
+{
+	const NamedLock *lock;
+	HeldLock   *held;
+	bool		held_before;	/* through us, in any mode */
+	bool		same_token;		/* the hold does not get stronger */
+	bool		waited;
+} Grant;
+
+/* An acquire under way */
+typedef struct Acquisition
+{
+	LockForm	form;
+	Grant	   *grants;
+	int			count;
+	int			granted;		/* so many, from the first on */
+} Acquisition;
+
+/* Make ready what the acquire needs once locks are granted. */
+static Acquisition
+prepare(const NamedLock *locks, int count, LockForm form)
+{
+	Acquisition acquisition = {form, palloc(count * sizeof(Grant)), count, 0};
+
+	held_sweep();
+	for (int i = 0; i < count; i++)
+	{
+		Grant	   *grant = &acquisition.grants[i];
+
+		*grant = (Grant) {.lock = &locks[i]};
+		grant->held = held_enter(&locks[i], &grant->held_before);
+	}
+	return acquisition;
+}
+
+/* Wait for one lock; false when the deadline passed. */
+static bool
+wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
+{
+	LockAcquireResult result = wait_for_lock(grant->lock, form, deadline, &grant->waited);
+
+	/* Held as strongly before, nobody else can have had it in between. */
+	grant->same_token = grant->held_before &&
+		(result == LOCKACQUIRE_ALREADY_HELD ||
+		 (form.mode == ShareLock && lock_held_by_me(&grant->lock->tag, ExclusiveLock)));
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * Wait for one lock after the other, and for the end of their delays.  Returns
+ * how many were to be had before the deadline.
+ */
+static int
+wait_for_all(Acquisition *acquisition, const Deadline *deadline)
+{
+	for (; acquisition->granted < acquisition->count; acquisition->granted++)
+	{
+		if (!wait_for_one(&acquisition->grants[acquisition->granted],
+						  acquisition->form, deadline))
+			return acquisition->granted;
+	}
+	for (int i = 0; i < acquisition->count; i++)
+	{
+		Grant	   *grant = &acquisition->grants[i];
+
+		if (!grant->held_before && !delay_wait(grant->lock, deadline))
+			return i;
+	}
+	return acquisition->count;
+}
+
+/*
+ * Tell the other sessions of a lock that was granted: in the entry of the
+ * name, if that has room for it, else by a label.
+ */
+static void
+announce(const Grant *grant, LOCKMODE mode, int64 token)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!grant->held_before &&
+		name_acquired(grant->lock, mode, now, token, !grant->waited))
+		label_remove(grant->lock->id.key);	/* of a delay */
+	else
+		label_put(&grant->lock->id, now, 0, token);
+}
+
+/*
+ * Give each lock its token, unless it has one that is still right.  After the
+ * last wait only: drawing a token leaves a catalog snapshot behind.
+ */
+static void
+draw_tokens(const Acquisition *acquisition, int64 *tokens)
+{
+	for (int i = 0; i < acquisition->count; i++)
+	{
+		Grant	   *grant = &acquisition->grants[i];
+
+		if (grant->same_token && grant->held->token != NO_TOKEN)
+		{
+			tokens[i] = grant->held->token;
+			continue;
+		}
+		tokens[i] = token_draw();
+		announce(grant, acquisition->form.mode, tokens[i]);
+	}
+}
+
+/* Release what was granted, the latest first. */
+static void
+undo(const Acquisition *acquisition)
+{
+	LockForm	form = acquisition->form;
+
+	for (int i = acquisition->granted - 1; i >= 0; i--)
+		LockRelease(&acquisition->grants[i].lock->tag, form.mode, form.session);
+	for (int i = 0; i < acquisition->count; i++)
+		held_forget_if_free(acquisition->grants[i].held);
+}
+
+/*
+ * Acquire all of the locks or none.  Returns how many were to be had: count,
+ * or else the index of the first that was not.
+ */
+static int
+acquire_all(const NamedLock *locks, int count, LockForm form,
+			const Deadline *deadline, int64 *tokens)
+{
+	Acquisition acquisition = prepare(locks, count, form);
+	int			available;
+
+	PG_TRY();
+	{
+		available = wait_for_all(&acquisition, deadline);
+		if (available == count)
+			draw_tokens(&acquisition, tokens);
+
+		/* A cancel that came meanwhile shall find nothing held afterwards. */
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		undo(&acquisition);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	if (available < count)
+		undo(&acquisition);
+	for (int i = 0; available == count && i < count; i++)
+		held_note(acquisition.grants[i].held, form, tokens[i]);
+	pfree(acquisition.grants);
+	return available;
+}
+
+/*
+ * Acquire all of the locks, each once, in the given order; all or none.
+ *
+ * The locks must be different and in key order, so that sessions that ask for
+ * overlapping sets cannot deadlock.  tokens[i] becomes the fencing token of
+ * locks[i].  Returns false when the deadline passed, and then nothing is held
+ * that was not before; so too after an error.
+ */
+bool
+acquire_locks(const NamedLock *locks, int count, LockForm form,
+			  const Deadline *deadline, int64 *tokens)
+{
+	int			available;
+
+	check_locking_allowed(&locks[0]);
+	available = acquire_all(locks, count, form, deadline, tokens);
+	if (available < count)
+		name_timed_out(&locks[available]);
+	return available == count;
+}
+
+/* The same for one lock. */
+bool
+acquire_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, int64 *token)
+{
+	return acquire_locks(lock, 1, form, deadline, token);
+}
+
+/* The same without waiting; a lock that is not free does not count as one missed. */
+bool
+acquire_if_free(const NamedLock *lock, LockForm form, int64 *token)
+{
+	return acquire_all(lock, 1, form, &NOW, token) == 1;
+}
+
+static void
+warn_not_held(const NamedLock *lock, LOCKMODE mode)
+{
+	LOCKMODE	other = mode == ExclusiveLock ? ShareLock : ExclusiveLock;
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("you do not hold %s advisory lock \"%s\"",
+					lock_mode_name(mode), lock->name),
+			 lock_held_by_me(&lock->tag, other) ?
+			 errhint("You hold it in %s mode.", lock_mode_name(other)) : 0));
+}
+
+/* Core warns without a name when only the transaction holds the lock. */
+static void
+release_error_context(void *arg)
+{
+	errcontext("while releasing advisory lock \"%s\"", (const char *) arg);
+}
+
+/*
+ * Release a session-level lock once.  Returns false, with a warning, if the
+ * session does not hold it so; leans on LockRelease().
+ */
+bool
+release_lock(const NamedLock *lock, LOCKMODE mode)
+{
+	HeldLock   *held = held_find(lock);
+	ErrorContextCallback context = {
+		error_context_stack, release_error_context, unconstify(char *, lock->name)
+	};
+	bool		released;
+
+	check_not_parallel(lock->name);
+	if (!(held && *held_session_count(held, mode) > 0) &&
+		!lock_held_by_me(&lock->tag, mode))
+	{
+		warn_not_held(lock, mode);
+		return false;
+	}
+	error_context_stack = &context;
+	released = LockRelease(&lock->tag, mode, true);
+	error_context_stack = context.previous;
+
+	if (released && held)
+		held_note_release(held, mode);
+	else if (held)
+		held_forget_if_free(held);
+	return released;
+}
+
+/* Release all session-level holds in a mode; how many there were. */
+static int
+release_counted(HeldLock *held, LOCKMODE mode)
+{
+	int		   *count = held_session_count(held, mode);
+	int			released = 0;
+
+	for (; *count > 0; (*count)--)
+	{
+		if (lock_held_by_me(&held->tag, mode) && LockRelease(&held->tag, mode, true))
+			released++;
+	}
+	return released;
+}
+
+/*
+ * Release every session-level lock that was taken through the extension, and
+ * no other.  Returns how many names that were.
+ */
+int
+release_all_locks(void)
+{
+	HASH_SEQ_STATUS scan;
+	HeldLock   *held;
+	int			names = 0;
+
+	check_not_parallel(NULL);
+	if (!held_scan_start(&scan))
+		return 0;
+	while ((held = hash_seq_search(&scan)) != NULL)
+	{
+		int			released = release_counted(held, ExclusiveLock) +
+			release_counted(held, ShareLock);
+
+		if (released > 0)
+			names++;
+		held_forget_if_free(held);
+	}
+	return names;
+}

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * evict.h
+ *	  Making room for names in the registry.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EVICT_H
+#define EVICT_H
+
+#include "registry/registry.h"
+
+extern void evict_names(Registry *reg);
+
+#endif							/* EVICT_H */
