@@ -15,22 +15,40 @@ REGRESS_OPTS = --load-extension=advisory_lock
 ISOLATION := $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 ISOLATION_OPTS = --load-extension=advisory_lock
 TAP_TESTS = 1
+EXTRA_CLEAN = .built-for
 
-PG_CONFIG = pg_config
+PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) does not know a server to build for: install postgresql-server-dev-NN or set PG_CONFIG, or build the client alone with "make -C client")
+endif
 include $(PGXS)
 
 PG_PROVE_FLAGS += -I $(srcdir)/t/lib
 
 # PGXS does not track headers, nor the version compiled in.
-$(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*/*.h) advisory_lock.control Makefile
+$(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*/*.h) advisory_lock.control Makefile .built-for
 
+# Changes when another PostgreSQL or compiler is to be used than for the
+# objects that are there.
+BUILT_FOR := $(shell $(PG_CONFIG) --version) $(shell $(PG_CONFIG) --includedir-server) $(CC)
+.built-for: FORCE
+	@echo '$(BUILT_FOR)' | cmp -s - $@ || echo '$(BUILT_FOR)' >$@
+
+FORCE:
+.PHONY: FORCE
+
+# The client is installed under prefix, /usr/local by default, and not where
+# PostgreSQL is.  WITH_CLIENT=no leaves it out.
+WITH_CLIENT ?= yes
+ifeq ($(WITH_CLIENT),yes)
 CLIENT_TARGETS = all install uninstall clean
 
 .PHONY: $(CLIENT_TARGETS) $(CLIENT_TARGETS:%=client-%)
 $(CLIENT_TARGETS): %: client-%
 $(CLIENT_TARGETS:%=client-%): client-%:
-	$(MAKE) -C client $* PG_CONFIG='$(PG_CONFIG)' CC='$(CC)'
+	$(MAKE) -C client $* CC='$(CC)'
 
 # Not at the same time: both build.
 client-install: client-all
+endif

@@ -131,6 +131,11 @@ mirror_postgres() {
 		"$sharedir" "$sharedir/extension" "$mandir" "$mandir/man1"
 	bindir=$sandbox/pg$server_bindir
 	mkdir -p "$("$bindir/pg_config" --libdir)"
+	# The client goes there too, where the tests look for it.
+	sandbox_dirs=(PG_CONFIG="$bindir/pg_config" bindir="$bindir"
+		libdir="$("$bindir/pg_config" --libdir)"
+		includedir="$("$bindir/pg_config" --includedir)"
+		mandir="$("$bindir/pg_config" --mandir)")
 }
 
 # link_entries DIR...: makes the same directory in the mirror, with a link to
@@ -203,7 +208,7 @@ sandbox_build() {
 	give_to_user
 	{
 		sandbox_make clean &&
-			sandbox_make -j "$(nproc)" install "$@"
+			sandbox_make -j "$(nproc)" install "${sandbox_dirs[@]}" "$@"
 	} </dev/null >"$log" 2>&1
 }
 
