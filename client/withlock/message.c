@@ -15,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "withlock/text.h"
+
 /* Where a message is built, to go out in one write. */
 typedef struct Output
 {
@@ -34,34 +36,6 @@ message_init(bool quiet, bool verbose)
 {
 	show_notices = !quiet;
 	show_details = verbose && !quiet;
-}
-
-/* How many bytes of a control character begin at p; 0 if it is none. */
-static int
-control_length(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f)
-		return 1;
-	/* the C1 controls, which some terminals obey, in UTF-8 */
-	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-		return 2;
-	return 0;
-}
-
-void
-put_visible(FILE *stream, const char *text)
-{
-	const unsigned char *p = (const unsigned char *) text;
-
-	while (*p)
-	{
-		int			length = control_length(p);
-
-		if (length == 0)
-			fputc(*p++, stream);
-		while (length-- > 0)
-			fprintf(stream, "\\x%02x", *p++);
-	}
 }
 
 static bool
@@ -161,26 +135,7 @@ say_verbose(const char *fmt,...)
 	va_end(args);
 }
 
-/* Cut visible text to so many columns, never inside a UTF-8 character. */
-static void
-cut_to_width(char *text, size_t columns)
-{
-	size_t		seen = 0;
-	char	   *p;
-
-	for (p = text; *p; p++)
-	{
-		if (((unsigned char) *p & 0xc0) == 0x80)
-			continue;
-		if (seen++ == columns)
-		{
-			*p = '\0';
-			return;
-		}
-	}
-}
-
-static size_t
+static int
 terminal_width(void)
 {
 	struct winsize size;
@@ -203,8 +158,8 @@ live_line_show(const char *text)
 	/* the last column stays free: writing there may move to the next line */
 	if (fclose(line.stream) == 0 && output_begin(&out))
 	{
-		cut_to_width(line.data, terminal_width() - 1);
-		fprintf(out.stream, "%s%s", ERASE_LINE, line.data);
+		fprintf(out.stream, "%s%.*s", ERASE_LINE,
+				(int) text_fitting(line.data, terminal_width() - 1), line.data);
 		output_end(&out);
 		live_line_drawn = true;
 	}

@@ -3,9 +3,9 @@
  * message.h
  *	  withlock's own words, all on stderr.
  *
- * Every line begins with "withlock: ".  Control characters are shown as
- * \xNN, so that a lock's name cannot drive the terminal.  A stderr that is
- * full, closed or broken changes nothing.
+ * Every line begins with "withlock: ".  What could drive the terminal is made
+ * visible, see text.h.  A stderr that is full, closed or broken changes
+ * nothing.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -15,7 +15,6 @@
 #define WITHLOCK_MESSAGE_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 extern void message_init(bool quiet, bool verbose);
 
@@ -34,8 +33,5 @@ extern void say_verbose(const char *fmt,...) __attribute__((format(printf, 1, 2)
  */
 extern void live_line_show(const char *text);
 extern void live_line_clear(void);
-
-/* Write text to a stream, its control characters made visible. */
-extern void put_visible(FILE *stream, const char *text);
 
 #endif							/* WITHLOCK_MESSAGE_H */

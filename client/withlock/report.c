@@ -21,6 +21,7 @@
 #include "withlock/queries.h"
 #include "withlock/session.h"
 #include "withlock/table.h"
+#include "withlock/text.h"
 
 #define WATCH_EVERY_MS 1000
 
@@ -83,7 +84,10 @@ report_list_once(const Options *options, advlock *session)
 	if (result == NULL)
 		return STATUS_UNAVAILABLE;
 	if (options->json)
-		puts(PQgetvalue(result, 0, 0));
+	{
+		put_json(stdout, PQgetvalue(result, 0, 0));
+		putchar('\n');
+	}
 	else
 		table_print(result);
 	PQclear(result);

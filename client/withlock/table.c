@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "withlock/holders.h"
-#include "withlock/message.h"
+#include "withlock/text.h"
 
 #define COLUMNS 9
 #define DURATION_COLUMN 7
@@ -48,20 +48,6 @@ cell_text(const PGresult *result, int row, int column)
 	return fclose(stream) == 0 ? text : NULL;
 }
 
-/* How many characters of UTF-8 a text has. */
-static int
-text_width(const char *text)
-{
-	int			width = 0;
-
-	for (; text && *text; text++)
-	{
-		if (((unsigned char) *text & 0xc0) != 0x80)
-			width++;
-	}
-	return width;
-}
-
 static int
 column_width(const PGresult *result, int column)
 {
@@ -71,7 +57,7 @@ column_width(const PGresult *result, int column)
 	for (row = -1; row < PQntuples(result); row++)
 	{
 		char	   *text = cell_text(result, row, column);
-		int			this_width = text_width(text);
+		int			this_width = text_width(text ? text : "");
 
 		if (this_width > width)
 			width = this_width;
@@ -94,7 +80,7 @@ table_print(const PGresult *result)
 		for (column = 0; column < COLUMNS; column++)
 		{
 			char	   *text = cell_text(result, row, column);
-			int			padding = widths[column] - text_width(text) + 2;
+			int			padding = widths[column] - text_width(text ? text : "") + 2;
 
 			fputs(text ? text : "", stdout);
 			if (column < COLUMNS - 1)

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "withlock/text.h"
+
 #define MAX_NAME_BYTES 1024
 
 typedef struct Unit
@@ -130,51 +132,21 @@ read_number(const char *text, int low, int high, int *number)
 	return true;
 }
 
-/*
- * How many bytes the UTF-8 character at p has, 0 if it is not one: too long
- * for its value, a surrogate, or beyond U+10FFFF.
- */
-static int
-utf8_length(const unsigned char *p)
-{
-	int			length;
-	int			i;
-	uint32_t	value;
-
-	if (p[0] < 0x80)
-		return 1;
-	length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	value = p[0] & (0xff >> (length + 1));
-	for (i = 1; i < length; i++)
-	{
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | (p[i] & 0x3f);
-	}
-	if ((length == 3 && value < 0x800) || (length == 4 && value < 0x10000) ||
-		(value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff)
-		return 0;
-	return length;
-}
-
 const char *
 name_defect(const char *name)
 {
-	const unsigned char *p = (const unsigned char *) name;
-
-	if (*p == '\0')
+	if (*name == '\0')
 		return "the name of a lock must not be empty";
 	if (strlen(name) > MAX_NAME_BYTES)
 		return "the name of a lock must not be longer than 1024 bytes";
-	while (*p)
+	while (*name)
 	{
-		int			length = utf8_length(p);
+		uint32_t	code;
+		int			length = utf8_character(name, &code);
 
 		if (length == 0)
 			return "the name of a lock must be valid UTF-8";
-		p += length;
+		name += length;
 	}
 	return NULL;
 }

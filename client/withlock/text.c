@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ *
+ * text.c
+ *	  Text of other people's for terminals, shells and JSON.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock/text.h"
+
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#define REPLACEMENT_CHARACTER 0xfffd
+
+typedef struct Range
+{
+	uint32_t	first;
+	uint32_t	last;
+} Range;
+
+/*
+ * Characters that are not seen but change how others are, or pass unnoticed:
+ * C1 controls, directions, joiners, line separators, fillers, tags.
+ */
+static const Range formatting[] = {
+	{0x0080, 0x009f}, {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x061c, 0x061c},
+	{0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f},
+	{0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff},
+	{0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}
+};
+
+int
+utf8_character(const char *p, uint32_t *code)
+{
+	const unsigned char *byte = (const unsigned char *) p;
+	int			length = byte[0] < 0x80 ? 1 : byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
+	int			i;
+
+	*code = byte[0];
+	if (length == 1)
+		return 1;
+	if (byte[0] < 0xc2 || byte[0] > 0xf4)
+		return 0;
+	*code &= 0xffu >> (length + 1);
+	for (i = 1; i < length; i++)
+	{
+		if ((byte[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (byte[i] & 0x3f);
+	}
+	if ((length == 3 && *code < 0x800) || (length == 4 && *code < 0x10000) ||
+		(*code >= 0xd800 && *code <= 0xdfff) || *code > 0x10ffff)
+		return 0;
+	return length;
+}
+
+static bool
+is_control(uint32_t code)
+{
+	return code < 0x20 || code == 0x7f;
+}
+
+static bool
+is_formatting(uint32_t code)
+{
+	size_t		i;
+
+	for (i = 0; i < sizeof(formatting) / sizeof(formatting[0]); i++)
+	{
+		if (code >= formatting[i].first && code <= formatting[i].last)
+			return true;
+	}
+	return false;
+}
+
+bool
+text_is_plain(const char *text)
+{
+	while (*text)
+	{
+		uint32_t	code;
+		int			length = utf8_character(text, &code);
+
+		if (length == 0 || is_control(code) || is_formatting(code))
+			return false;
+		text += length;
+	}
+	return true;
+}
+
+void
+put_visible(FILE *stream, const char *text)
+{
+	while (*text)
+	{
+		uint32_t	code;
+		int			length = utf8_character(text, &code);
+
+		if (length == 0 || is_control(code))
+			fprintf(stream, "\\x%02x", (unsigned char) *text);
+		else if (is_formatting(code))
+			fprintf(stream, code > 0xffff ? "\\U%08x" : "\\u%04x", code);
+		else
+			fwrite(text, 1, (size_t) length, stream);
+		text += length > 0 ? length : 1;
+	}
+}
+
+/* One character as JSON escapes it: beyond 16 bits as two surrogates. */
+static void
+put_json_escape(FILE *stream, uint32_t code)
+{
+	if (code <= 0xffff)
+		fprintf(stream, "\\u%04x", code);
+	else
+		fprintf(stream, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+}
+
+/* Outside of its strings JSON has nothing to escape but white space. */
+void
+put_json(FILE *stream, const char *json)
+{
+	while (*json)
+	{
+		uint32_t	code;
+		int			length = utf8_character(json, &code);
+
+		if (length == 0)
+			put_json_escape(stream, REPLACEMENT_CHARACTER);
+		else if (code == 0x7f || is_formatting(code))
+			put_json_escape(stream, code);
+		else
+			fwrite(json, 1, (size_t) length, stream);
+		json += length > 0 ? length : 1;
+	}
+}
+
+void
+put_shell_word(FILE *stream, const char *text)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789_./:,@%+-";
+
+	if (*text && text[strspn(text, harmless)] == '\0')
+	{
+		fputs(text, stream);
+		return;
+	}
+	fputc('\'', stream);
+	for (; *text; text++)
+	{
+		if (*text == '\'')
+			fputs("'\\''", stream);
+		else
+			fputc(*text, stream);
+	}
+	fputc('\'', stream);
+}
+
+/*
+ * libpq knows what psql knows: wide characters take two columns, those that
+ * combine with the one before take none.
+ */
+static int
+character_width(const char *p)
+{
+	uint32_t	code;
+	int			width = utf8_character(p, &code) > 0 ?
+		PQdsplen(p, pg_char_to_encoding("UTF8")) : 1;
+
+	return width < 0 ? 0 : width;
+}
+
+static size_t
+character_length(const char *p)
+{
+	uint32_t	code;
+	int			length = utf8_character(p, &code);
+
+	return length > 0 ? (size_t) length : 1;
+}
+
+int
+text_width(const char *text)
+{
+	int			width = 0;
+
+	for (; *text; text += character_length(text))
+		width += character_width(text);
+	return width;
+}
+
+size_t
+text_fitting(const char *text, int columns)
+{
+	const char *p = text;
+
+	while (*p && (columns -= character_width(p)) >= 0)
+		p += character_length(p);
+	return (size_t) (p - text);
+}
