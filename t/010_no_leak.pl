@@ -34,6 +34,8 @@ my %attempt = (
 	'lock_shared()' => "IF random() < 0.5 THEN\n"
 	  . under_lock_timeout("advisory_lock.lock_shared('race')")
 	  . "ELSE granted := advisory_lock.try_lock('race', timeout); END IF;",
+	'lock_many()' =>
+	  under_lock_timeout("advisory_lock.lock_many(ARRAY['race', 'second', 'third', 'fourth'])"),
 	'xact_lock()' => under_lock_timeout("advisory_lock.xact_lock('race')"),
 	'try_lock()' => "granted := advisory_lock.try_lock('race', timeout);",
 	'try_lock_many()' =>

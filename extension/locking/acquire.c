@@ -40,7 +40,7 @@ typedef struct Acquisition
 	LockForm	form;
 	Grant	   *grants;
 	int			count;
-	int			granted;		/* so many, from the first on */
+	volatile int granted;		/* so many, from the first on; read by PG_CATCH */
 } Acquisition;
 
 /* Make ready what the acquire needs once locks are granted. */

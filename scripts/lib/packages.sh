@@ -2,6 +2,7 @@
 
 required=()						# packages without which nothing can be built
 wanted=()						# packages without which some tests are skipped
+compiler=${CC:-gcc}				# command and package have the same name
 
 # need LIST PACKAGE COMMAND...: puts PACKAGE on LIST unless COMMAND succeeds.
 need() {
@@ -26,7 +27,7 @@ postgres_major() {
 need_for_build() {
 	local major
 
-	need required gcc command -v gcc
+	need required "$compiler" command -v "$compiler"
 	need required libc6-dev test -e /usr/include/stdio.h
 	need required make command -v make
 	[ -z "${PG_CONFIG-}" ] || return 0
