@@ -17,7 +17,8 @@
  *   call: advlock_error() for people, advlock_sqlstate() for programs.
  * - Strings returned belong to the handle and live until the next call with
  *   it, unless said otherwise.
- * - Durations are milliseconds, measured on a monotonic clock.
+ * - Durations are milliseconds, on a clock that nobody can set and that goes on
+ *   while the machine is suspended.
  * - Values of the enumerations are never renumbered or removed.
  *
  * Copyright (c) 2026 the advisory_lock authors

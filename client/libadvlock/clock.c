@@ -8,18 +8,14 @@
  *-------------------------------------------------------------------------
  */
 #include <limits.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "libadvlock/internal.h"
 
-/* Milliseconds since some fixed moment. */
 int64_t
 advl_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return now_ms();
 }
 
 /* The moment timeout_ms from now; -1 (never) for a negative one. */

@@ -11,8 +11,8 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_DESCRIPTORS 4
@@ -50,7 +50,7 @@ loop_init(Loop *loop)
 	loop->timer_fd = -1;
 	loop->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (loop->signal_fd >= 0)
-		loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+		loop->timer_fd = timerfd_create(CLOCK_OF_DEADLINES, TFD_CLOEXEC | TFD_NONBLOCK);
 	return loop->timer_fd >= 0;
 }
 
@@ -59,15 +59,6 @@ loop_close(Loop *loop)
 {
 	close(loop->signal_fd);
 	close(loop->timer_fd);
-}
-
-int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Setting the timer also forgets that it went off before. */

@@ -4,8 +4,7 @@
  *	  The one place where withlock sleeps: signals, sockets and a timer.
  *
  * Signals are blocked and read from a descriptor, so there are no handlers
- * and none can be missed.  Time is CLOCK_BOOTTIME in ms: what fell due while
- * the machine was suspended is due at once when it wakes up.
+ * and none can be missed.  Time is that of common/clock.h.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -17,10 +16,8 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/signalfd.h>
 
-/* A point in time that never comes. */
-#define NEVER INT64_MAX
+#include "common/clock.h"
 
 typedef struct Loop
 {
@@ -36,8 +33,6 @@ typedef struct Loop
 extern bool loop_init(Loop *loop);
 
 extern void loop_close(Loop *loop);
-
-extern int64_t now_ms(void);
 
 /* Sleep until a signal, one of the descriptors, or the time. */
 extern void loop_wait(Loop *loop, struct pollfd *fds, int count, int64_t wake_at);
