@@ -12,37 +12,18 @@ need() {
 	"$@" >/dev/null 2>&1 || list+=("$package")
 }
 
-# The PostgreSQL to use: the newest one installed, else Debian's default.
-postgres_major() {
-	local dirs=(/usr/lib/postgresql/*/bin/postgres)
-
-	if [ -e "${dirs[0]}" ]; then
-		printf '%s\n' "${dirs[@]}" | cut -d/ -f5 | sort -n | tail -n 1
-	else
-		{ apt-cache depends postgresql 2>/dev/null || :; } |
-			sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p'
-	fi
+has_libpq_headers() {
+	[ -e /usr/include/postgresql/libpq-fe.h ] || pkg-config --exists libpq ||
+		[ -e "$("$pg_config" --includedir)/libpq-fe.h" ]
 }
 
 need_for_build() {
-	local major
-
 	need required "$compiler" command -v "$compiler"
 	need required libc6-dev test -e /usr/include/stdio.h
 	need required make command -v make
-	[ -z "${PG_CONFIG-}" ] || return 0
-
-	major=$(postgres_major)
-	if [ -z "$major" ]; then	# no package lists yet
-		apt_as_root update-lists || :
-		major=$(postgres_major)
-	fi
-	major=${major:-15}
-	pgdir=/usr/lib/postgresql/$major
-	need required "postgresql-$major" test -x "$pgdir/bin/postgres"
-	need required "postgresql-server-dev-$major" \
-		test -e "/usr/include/postgresql/$major/server/postgres.h"
-	need required libpq-dev test -e /usr/include/postgresql/libpq-fe.h
+	choose_postgres
+	required+=("${pg_missing[@]}")
+	need required libpq-dev has_libpq_headers
 }
 
 need_for_tests() {
@@ -56,27 +37,35 @@ need_for_tests() {
 	need wanted valgrind command -v valgrind
 }
 
+# Puts into $as_root what runs a command as root; fails if there is no way.
+# A password is asked for only where somebody can type it.
+become_root() {
+	as_root=()
+	[ "$(id -u)" != 0 ] || return 0
+	command -v sudo >/dev/null || return 1
+	as_root=(sudo)
+	sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ] && sudo -v; }
+}
+
 # Runs apt-install as root; fails when this user cannot become root.
 apt_as_root() {
-	local sudo=()
+	local as_root
 
-	if ! command -v apt-get >/dev/null; then
-		return 1
-	elif [ "$(id -u)" != 0 ]; then
-		sudo -n true 2>/dev/null || return 1
-		sudo=(sudo -n)
-	fi
-	"${sudo[@]}" bash "$scripts/lib/apt-install" "$@"
+	command -v apt-get >/dev/null && become_root || return 1
+	"${as_root[@]}" bash "$scripts/lib/apt-install" "$@"
 }
 
 # Installs what the need_* functions found missing.
 install_missing() {
-	local all=("${required[@]}" "${wanted[@]}")
+	local all=("${required[@]}" "${wanted[@]}") status=0
 
 	[ ${#all[@]} != 0 ] || return 0
 	echo "Not installed yet: ${all[*]}"
-	if apt_as_root "${all[@]}"; then
+	apt_as_root "${all[@]}" || status=$?
+	if [ $status = 0 ]; then
 		return 0
+	elif [ $status -gt 128 ]; then
+		exit $status			# interrupted
 	elif [ ${#required[@]} != 0 ]; then
 		echo "They could not be installed from here.  As root, run:" >&2
 		echo "    apt-get install ${all[*]}" >&2

@@ -2,7 +2,7 @@
 # installed PostgreSQL into which they are installed, and a private server on
 # a socket.  Sourced by scripts/demo and scripts/test, which call
 #
-#	need_for_build; install_missing		(packages.sh)
+#	need_for_build; install_missing		(postgres.sh, packages.sh)
 #	sandbox_create						then $sandbox is the directory
 #	sandbox_build MAKE_ARGUMENT...
 #	sandbox_start_server
@@ -14,13 +14,19 @@
 set -euo pipefail
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$scripts/lib/postgres.sh"
 . "$scripts/lib/packages.sh"
+. "$scripts/lib/mirror.sh"
 
 # Descriptors of our caller's would stay open in the servers.
 for fd in /proc/self/fd/*; do
 	fd=${fd##*/}
 	[ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
 done
+
+# What would make the build write elsewhere, or something else.
+unset CDPATH DESTDIR MAKEFLAGS MFLAGS MAKELEVEL GNUMAKEFLAGS MAKEFILES \
+	prefix WITH_CLIENT COPT PROFILE CFLAGS CPPFLAGS LDFLAGS
 
 fail() {
 	echo "${0##*/}: $*" >&2
@@ -29,25 +35,87 @@ fail() {
 
 # === Beginning and end ===
 
+sandbox=						# nothing to remove yet
+trap sandbox_remove EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 131' QUIT
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
+
 sandbox_create() {
-	sandbox=$(mktemp -d "${TMPDIR:-/tmp}/advisory_lock.XXXXXX")
-	trap sandbox_remove EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	mkdir "$sandbox"/{src,pg,run,tmp,home}
-	find_pg_config
-	mirror_postgres
+	check_postgres
 	# Servers refuse to run as root, so nothing in here does.
 	as_user=()
 	if [ "$(id -u)" = 0 ]; then
 		as_user=(setpriv "--reuid=$(id -u nobody)" "--regid=$(id -g nobody)"
 			--clear-groups)
 	fi
+	find_place
+	mirror_postgres
 	sandbox_environment
 	give_to_user
-	"${as_user[@]}" test -w "$sandbox/run" ||
-		fail "$sandbox cannot be used by an ordinary user; set TMPDIR"
+}
+
+# Makes the directory where TMPDIR says, or where that will not do, elsewhere.
+find_place() {
+	local place reason
+
+	for place in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+		! reason=$(why_not_in "$place") || {
+			[ "$place" != "${TMPDIR-}" ] ||
+				echo "Not in TMPDIR=$place: $reason" >&2
+			continue
+		}
+		# A signal waits until the directory and its name are both there.
+		sandbox=$(trap '' HUP INT QUIT TERM
+			mktemp -d "$(realpath -e -- "$place")/advisory_lock.XXXXXX") || continue
+		mkdir "$sandbox"/{src,pg,run,tmp,home}
+		give_to_user
+		! reason=$(why_not_used) || {
+			echo "Not in $place: $reason" >&2
+			sandbox_remove
+			continue
+		}
+		return 0
+	done
+	fail "there is no directory for temporary files that can be used; set TMPDIR"
+}
+
+# Says why a sandbox must not be made in the directory; fails if it may.
+# It is looked at where it really is, since that is where we would write.
+why_not_in() {
+	local place
+
+	place=$(realpath -e -- "$1" 2>/dev/null) || {
+		echo "it does not exist"
+		return 0
+	}
+	if [ ! -d "$place" ] || [ ! -w "$place" ] || [ ! -x "$place" ]; then
+		echo "it is not a directory that can be written to"
+	elif [[ $place =~ [^[:alnum:]/._+,@=-] ]]; then
+		echo "make cannot handle its name"
+	elif [ ${#place} -gt 40 ]; then
+		echo "sockets in there would have names that are too long"
+	elif belongs_to_postgres "$place"; then
+		echo "it is a part of an installed PostgreSQL"
+	else
+		return 1
+	fi
+}
+
+# Says why the new sandbox cannot be used; fails if it can.
+why_not_used() {
+	printf '#!/bin/sh\n' >"$sandbox/tmp/probe"
+	chmod 755 "$sandbox/tmp/probe"
+	if ! "${as_user[@]}" test -w "$sandbox/run"; then
+		echo "an ordinary user cannot use it"
+	elif ! "$sandbox/tmp/probe" 2>/dev/null; then
+		echo "programs cannot be run from there"
+	else
+		rm "$sandbox/tmp/probe"
+		return 1
+	fi
 }
 
 give_to_user() {
@@ -101,55 +169,16 @@ remove_shared_memory() {
 }
 
 sandbox_remove() {
-	trap '' HUP INT TERM
+	trap '' HUP INT QUIT PIPE TERM
+	[ -n "$sandbox" ] || return 0
 	# On QUIT a server ends at once and cleans up, unless it is just starting.
 	sandbox_kill QUIT || sandbox_kill KILL || :
 	remove_shared_memory
 	rm -rf "$sandbox"
+	sandbox=
 }
 
-# === PostgreSQL ===
-
-find_pg_config() {
-	pg_config=${PG_CONFIG:-/usr/lib/postgresql/$(postgres_major)/bin/pg_config}
-	"$pg_config" --version >/dev/null || fail "$pg_config does not work"
-	server_bindir=$("$pg_config" --bindir)
-	[ -x "$server_bindir/postgres" ] || fail "there is no server in $server_bindir"
-}
-
-# PostgreSQL's programs find each other and all other files relative to where
-# they are, so copies of them under another root, with links to the rest, are
-# an installation of its own that we can write into.
-mirror_postgres() {
-	local sharedir mandir
-
-	mkdir -p "$sandbox/pg$server_bindir"
-	cp "$server_bindir"/* "$sandbox/pg$server_bindir"
-	sharedir=$("$pg_config" --sharedir)
-	mandir=$("$pg_config" --mandir)
-	link_entries "$("$pg_config" --pkglibdir)" "$("$pg_config" --includedir)" \
-		"$sharedir" "$sharedir/extension" "$mandir" "$mandir/man1"
-	bindir=$sandbox/pg$server_bindir
-	mkdir -p "$("$bindir/pg_config" --libdir)"
-	# The client goes there too, where the tests look for it.
-	sandbox_dirs=(PG_CONFIG="$bindir/pg_config" bindir="$bindir"
-		libdir="$("$bindir/pg_config" --libdir)"
-		includedir="$("$bindir/pg_config" --includedir)"
-		mandir="$("$bindir/pg_config" --mandir)")
-}
-
-# link_entries DIR...: makes the same directory in the mirror, with a link to
-# everything that is in it.
-link_entries() {
-	local dir target
-
-	for dir; do
-		target=$sandbox/pg$dir
-		rm -f "$target"				# a link that its parent has got
-		mkdir -p "$target"
-		[ ! -d "$dir" ] || find "$dir" -mindepth 1 -maxdepth 1 -exec ln -s -t "$target" {} +
-	done
-}
+# === What is done in it ===
 
 sandbox_environment() {
 	local name
@@ -205,6 +234,7 @@ sandbox_build() {
 
 	shift
 	cp -R "$scripts/.."/* "$sandbox/src"
+	chmod -R u+rwX "$sandbox/src"
 	give_to_user
 	{
 		sandbox_make clean &&
@@ -216,13 +246,13 @@ sandbox_start_server() {
 	local data=$sandbox/data log=$sandbox/server.log preload=
 
 	# From 17 on the extension needs no preloading.
-	[ "$("$bindir/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -ge 17 ] ||
+	[ "${pg_version%%[!0-9]*}" -ge 17 ] ||
 		preload=advisory_lock
 	{
 		sandbox_run initdb -D "$data" -U postgres -A trust -E UTF8 --no-locale -N
 		cat >>"$data/postgresql.conf" <<-EOT
 			listen_addresses = ''
-			unix_socket_directories = '$sandbox/run'
+			unix_socket_directories = '"$sandbox/run"'
 			shared_preload_libraries = '$preload'
 		EOT
 		sandbox_run pg_ctl -D "$data" -l "$log" -w start
