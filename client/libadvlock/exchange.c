@@ -150,14 +150,6 @@ advl_receive(advlock *h)
 	return advl_remaining(h->op.answer_by) == 0 ? unanswered(h) : ADVLOCK_WAITING;
 }
 
-static bool
-has_input(int socket)
-{
-	struct pollfd p = {.fd = socket,.events = POLLIN};
-
-	return poll(&p, 1, 0) > 0;
-}
-
 /*
  * Nothing is awaited: take what the server sends by itself.  The server's
  * last words and the end of the stream come apart, so read until nothing is
@@ -173,6 +165,6 @@ advl_poll_idle(advlock *h)
 		(void) PQisBusy(h->conn);	/* parses what was read */
 		if (h->status != ADVLOCK_OK || PQstatus(h->conn) == CONNECTION_BAD)
 			return advl_lose(h);
-	} while (has_input(PQsocket(h->conn)));
+	} while (advl_is_ready(PQsocket(h->conn), POLLIN));
 	return ADVLOCK_OK;
 }

@@ -8,8 +8,8 @@
  * libpq pipeline, which cost one round trip.  When the last answer is in,
  * advlock_poll() calls the handler that was named with the exchange.  The
  * handler reads the results and either ends the operation by returning its
- * result, or sends the next exchange (or sets a timer) and returns
- * ADVLOCK_WAITING.  The blocking calls are start and a loop around poll(2).
+ * result, or sends the next exchange (or waits for a descriptor or a timer)
+ * and returns ADVLOCK_WAITING.  The blocking calls are start and a loop around poll(2).
  *
  * Functions with the prefix advl_ are shared between files and not exported.
  *
@@ -39,7 +39,7 @@
 /* How long advlock_close() tries to give the locks back. */
 #define ADVL_CLOSE_MS 1000
 
-/* Called with the results of an exchange, or when a timer ran out. */
+/* Called with the results of an exchange, or when what was awaited is there. */
 typedef advlock_result (*advl_handler) (advlock *h);
 
 /* Text that grows, see text.c; all zero: empty. */
@@ -86,7 +86,10 @@ typedef struct advl_operation
 {
 	advl_handler on_results;	/* waits for an exchange, or NULL */
 	advl_handler on_timer;		/* waits for wake_at, or NULL */
-	int64_t		wake_at;
+	advl_handler on_ready;		/* waits for the descriptor, or NULL */
+	int			fd;				/* not the session's own, or not yet */
+	int			fd_events;
+	int64_t		wake_at;		/* also the end of waiting for fd; -1: none */
 	int64_t		answer_by;		/* the server's time to answer; -1: for ever */
 	int			syncs_left;
 	int			nresults;
@@ -113,9 +116,7 @@ struct advlock
 	bool		ready;			/* the session was usable once */
 	advlock_result status;		/* ADVLOCK_OK, or why it cannot be used */
 	advlock_open_options options;
-	bool		connecting;
-	int			connect_events;
-	int64_t		connect_deadline;
+	int64_t		open_deadline;	/* until when it must be ready; -1: none */
 	int			pid;			/* of the server process */
 	int			client_pid;		/* the same as libpq was told it */
 	bool		has_extension;
@@ -170,9 +171,6 @@ extern void advl_forget(advlock *h, advl_lock *lock);
 /* === session.c === */
 extern advlock_result advl_start_session(advlock *h);
 
-/* === open.c === */
-extern advlock_result advl_poll_connect(advlock *h);
-
 /* === exchange.c === */
 extern advlock_result advl_send(advlock *h, const advl_statement *statements,
 								int count, advl_handler on_results, int answer_ms);
@@ -188,6 +186,9 @@ extern bool advl_under_way(const advlock *h);
 extern advlock_result advl_begin(advlock *h);
 extern void advl_end(advlock *h);
 extern advlock_result advl_sleep(advlock *h, int ms, advl_handler on_timer);
+extern advlock_result advl_wait_fd(advlock *h, int fd, int events,
+								   int64_t deadline, advl_handler on_ready);
+extern bool advl_is_ready(int fd, int events);
 extern advlock_result advl_wait(advlock *h, advlock_result r);
 
 /* === lock.c === */

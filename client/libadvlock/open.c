@@ -103,12 +103,40 @@ connect_failed(advlock *h)
 {
 	const char *standby = PQparameterStatus(h->conn, "in_hot_standby");
 
-	h->connecting = false;
 	(void) advl_fail(h, ADVLOCK_CONNECTION, "%s", PQerrorMessage(h->conn));
 	h->status = ADVLOCK_CONNECTION;
 	if (standby != NULL && strcmp(standby, "on") == 0)
 		h->status = ADVLOCK_STANDBY;
 	return h->status;
+}
+
+/* The connection stands: go on with the session. */
+static advlock_result
+connected(advlock *h)
+{
+	if (PQsetnonblocking(h->conn, 1) != 0)
+		return connect_failed(h);
+	h->status = ADVLOCK_OK;
+	return advl_start_session(h);
+}
+
+/* The socket is ready for libpq's next step, or the time has run out. */
+static advlock_result
+connect_step(advlock *h)
+{
+	if (advl_remaining(h->open_deadline) == 0)
+		return advl_fail(h, ADVLOCK_CONNECTION, "could not connect in time");
+	switch (PQconnectPoll(h->conn))
+	{
+		case PGRES_POLLING_OK:
+			return connected(h);
+		case PGRES_POLLING_READING:
+			return advl_wait_fd(h, PQsocket(h->conn), POLLIN, h->open_deadline, connect_step);
+		case PGRES_POLLING_WRITING:
+			return advl_wait_fd(h, PQsocket(h->conn), POLLOUT, h->open_deadline, connect_step);
+		default:
+			return connect_failed(h);
+	}
 }
 
 static void
@@ -129,61 +157,9 @@ start_connect(advlock *h, const advlock_open_options *o)
 		(void) connect_failed(h);
 		return;
 	}
-	h->connecting = true;
-	h->connect_events = POLLOUT;
-	h->connect_deadline = advl_deadline(o->timeout_ms >= 0 ? o->timeout_ms :
-										libpq_timeout_ms(h->conn));
-}
-
-/* The connection stands: go on with the session. */
-static advlock_result
-connected(advlock *h)
-{
-	h->connecting = false;
-	if (PQsetnonblocking(h->conn, 1) != 0)
-		return connect_failed(h);
-	h->status = ADVLOCK_OK;
-	return advl_start_session(h);
-}
-
-/* PQconnectPoll() must not be called before the socket is ready for it. */
-static bool
-connection_ready(const advlock *h)
-{
-	struct pollfd p = {.fd = PQsocket(h->conn),.events = h->connect_events};
-
-	return poll(&p, 1, 0) > 0;
-}
-
-static PostgresPollingStatusType
-connect_step(advlock *h)
-{
-	if (connection_ready(h))
-		return PQconnectPoll(h->conn);
-	return h->connect_events == POLLIN ? PGRES_POLLING_READING : PGRES_POLLING_WRITING;
-}
-
-advlock_result
-advl_poll_connect(advlock *h)
-{
-	switch (connect_step(h))
-	{
-		case PGRES_POLLING_OK:
-			return connected(h);
-		case PGRES_POLLING_FAILED:
-			return connect_failed(h);
-		case PGRES_POLLING_READING:
-			h->connect_events = POLLIN;
-			break;
-		default:
-			h->connect_events = POLLOUT;
-			break;
-	}
-	if (advl_remaining(h->connect_deadline) != 0)
-		return ADVLOCK_WAITING;
-	h->connecting = false;
-	h->status = ADVLOCK_CONNECTION;
-	return advl_fail(h, ADVLOCK_CONNECTION, "could not connect in time");
+	h->open_deadline = advl_deadline(o->timeout_ms >= 0 ? o->timeout_ms :
+									 libpq_timeout_ms(h->conn));
+	(void) advl_wait_fd(h, PQsocket(h->conn), POLLOUT, h->open_deadline, connect_step);
 }
 
 static advlock *
@@ -196,7 +172,7 @@ new_handle(const advlock_open_options *o)
 	h->options = *o;
 	h->options.conninfo = NULL;
 	h->options.application_name = NULL;
-	h->connect_deadline = -1;
+	h->open_deadline = -1;
 	h->status = ADVLOCK_CONNECTION;
 	advl_end(h);
 	return h;
@@ -251,7 +227,7 @@ advlock_start_attach(PGconn *conn, const advlock_open_options *o)
 	else
 	{
 		h->status = ADVLOCK_OK;
-		h->connect_deadline = advl_deadline(h->options.timeout_ms);
+		h->open_deadline = advl_deadline(h->options.timeout_ms);
 		(void) advl_start_session(h);
 	}
 	return h;

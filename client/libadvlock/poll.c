@@ -15,7 +15,8 @@
 bool
 advl_under_way(const advlock *h)
 {
-	return h->connecting || h->op.on_results != NULL || h->op.on_timer != NULL;
+	return h->op.on_results != NULL || h->op.on_timer != NULL ||
+		h->op.on_ready != NULL;
 }
 
 /* Did the caller give an attached connection another session, or close it? */
@@ -74,6 +75,29 @@ advl_sleep(advlock *h, int ms, advl_handler on_timer)
 	return ADVLOCK_WAITING;
 }
 
+/*
+ * Go on with on_ready when the descriptor is ready for the events, or the
+ * deadline (-1: none) has passed.
+ */
+advlock_result
+advl_wait_fd(advlock *h, int fd, int events, int64_t deadline, advl_handler on_ready)
+{
+	h->op.fd = fd;
+	h->op.fd_events = events;
+	h->op.wake_at = deadline;
+	h->op.on_ready = on_ready;
+	return ADVLOCK_WAITING;
+}
+
+/* Is the descriptor ready for one of the events, or broken? */
+bool
+advl_is_ready(int fd, int events)
+{
+	struct pollfd p = {.fd = fd,.events = events};
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /* All answers are in: let the operation go on. */
 static advlock_result
 handle_results(advlock *h)
@@ -98,6 +122,17 @@ poll_timer(advlock *h)
 	return handler(h);
 }
 
+static advlock_result
+poll_ready(advlock *h)
+{
+	advl_handler handler = h->op.on_ready;
+
+	if (!advl_is_ready(h->op.fd, h->op.fd_events) && advl_remaining(h->op.wake_at) != 0)
+		return ADVLOCK_WAITING;
+	h->op.on_ready = NULL;
+	return handler(h);
+}
+
 /* One step; *again if the next may be possible at once. */
 static advlock_result
 poll_step(advlock *h, bool *again)
@@ -105,8 +140,8 @@ poll_step(advlock *h, bool *again)
 	advlock_result r;
 
 	*again = false;
-	if (h->connecting)
-		return advl_poll_connect(h);
+	if (h->op.on_ready != NULL)
+		return poll_ready(h);
 	if (h->op.on_timer != NULL)
 		return poll_timer(h);
 	r = advl_receive(h);
@@ -138,16 +173,18 @@ advlock_poll(advlock *h)
 int
 advlock_socket(const advlock *h)
 {
-	return h == NULL ? -1 : PQsocket(h->conn);
+	if (h == NULL)
+		return -1;
+	return h->op.on_ready != NULL ? h->op.fd : PQsocket(h->conn);
 }
 
 int
 advlock_events(const advlock *h)
 {
-	if (h == NULL || PQsocket(h->conn) < 0)
+	if (advlock_socket(h) < 0)
 		return 0;
-	if (h->connecting)
-		return h->connect_events;
+	if (h->op.on_ready != NULL)
+		return h->op.fd_events;
 	if (h->op.on_results != NULL && PQflush(h->conn) == 1)
 		return POLLIN | POLLOUT;
 	return POLLIN;
@@ -158,9 +195,7 @@ advlock_wait_ms(const advlock *h)
 {
 	if (h == NULL)
 		return -1;
-	if (h->connecting)
-		return advl_remaining(h->connect_deadline);
-	if (h->op.on_timer != NULL)
+	if (h->op.on_ready != NULL || h->op.on_timer != NULL)
 		return advl_remaining(h->op.wake_at);
 	if (h->op.on_results != NULL)
 		return advl_remaining(h->op.answer_by);

@@ -130,5 +130,5 @@ advl_start_session(advlock *h)
 		statements[n++] = (advl_statement) {allow_standby_sql, 1, {only_pid}, true};
 	statements[n++] = (advl_statement) {.sql = probe_sql};
 	return advl_send(h, statements, n, session_done,
-					 advl_remaining(h->connect_deadline));
+					 advl_remaining(h->open_deadline));
 }

@@ -180,7 +180,7 @@ end_operation(advlock *h, int64_t deadline)
 {
 	bool		waits = h->op.wanted != NULL || h->op.permit != NULL;
 
-	if (h->connecting || (waits && h->own_conn))
+	if (h->own_conn && (waits || !h->ready))
 		return false;
 	if (waits)
 		cancel_wait(h);
