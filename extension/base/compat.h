@@ -39,6 +39,21 @@ lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 }
 
 /*
+ * PostgreSQL 18 can log a lock that was not to be had at once.  *local becomes
+ * this session's entry for the lock in that mode.
+ */
+static inline LockAcquireResult
+lock_acquire(const LOCKTAG *tag, LOCKMODE mode, bool session, bool dont_wait,
+			 bool report_memory_error, LOCALLOCK **local)
+{
+#if PG_VERSION_NUM >= 180000
+	return LockAcquireExtended(tag, mode, session, dont_wait, report_memory_error, local, false);
+#else
+	return LockAcquireExtended(tag, mode, session, dont_wait, report_memory_error, local);
+#endif
+}
+
+/*
  * PostgreSQL 17 lets a library have shared memory without being preloaded.
  * Returns that memory, initialized by init if it is new.
  */

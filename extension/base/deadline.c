@@ -11,12 +11,41 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "base/deadline.h"
 
-const Deadline NEVER = {.never = true};
 const Deadline NOW = {.limit_ms = 0};
+
+/* A deadline that lies so many ms after now. */
+static Deadline
+deadline_after_ms(int ms)
+{
+	Deadline	deadline = {.limit_ms = ms};
+
+	INSTR_TIME_SET_CURRENT(deadline.start);
+	return deadline;
+}
+
+/*
+ * The deadline where the caller has given none: the session's lock_timeout.
+ * An acquire is one wait to it, whatever it waits for: a place in the queue, a
+ * permit, the end of a delay.
+ */
+Deadline
+deadline_by_setting(void)
+{
+	Deadline	deadline = {.never = true};
+
+	if (LockTimeout > 0)
+		deadline = deadline_after_ms(LockTimeout);
+	deadline.raises = true;
+	return deadline;
+}
 
 /*
  * The length of an interval in ms, rounded up.  Months count 30 days, as they
@@ -33,12 +62,12 @@ interval_ms(const Interval *interval)
 
 /*
  * The deadline that lies an interval after now.  What exceeds the reach of
- * core's lock timer, 24.8 days, is no limit at all.
+ * core's lock timer, 24.8 days, is no limit at all.  what names the lock in
+ * the error that a negative interval raises.
  */
-static Deadline
+Deadline
 deadline_after(const Interval *interval, const char *what)
 {
-	Deadline	deadline = NEVER;
 	double		ms = interval_ms(interval);
 
 	if (ms < 0)
@@ -47,34 +76,8 @@ deadline_after(const Interval *interval, const char *what)
 				 errmsg("timeout for advisory lock \"%s\" must not be negative", what),
 				 errhint("Pass 0 not to wait at all.")));
 	if (ms < PG_INT32_MAX)
-	{
-		deadline.never = false;
-		INSTR_TIME_SET_CURRENT(deadline.start);
-		deadline.limit_ms = (int) ms;
-	}
-	return deadline;
-}
-
-/*
- * The timeout argument of an SQL function that must have one.  what names the
- * lock in error messages.
- */
-Deadline
-deadline_arg(FunctionCallInfo fcinfo, int argno, const char *what)
-{
-	if (PG_ARGISNULL(argno))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("timeout for advisory lock \"%s\" must not be null", what),
-				 errhint("Pass 0 not to wait at all; the functions without \"try\" in their name wait without a limit.")));
-	return deadline_after(PG_GETARG_INTERVAL_P(argno), what);
-}
-
-/* The timeout argument of an SQL function, where NULL means to wait for ever. */
-Deadline
-deadline_arg_or_never(FunctionCallInfo fcinfo, int argno, const char *what)
-{
-	return PG_ARGISNULL(argno) ? NEVER : deadline_after(PG_GETARG_INTERVAL_P(argno), what);
+		return deadline_after_ms((int) ms);
+	return (Deadline) {.never = true};
 }
 
 /*
@@ -93,4 +96,23 @@ deadline_remaining_ms(const Deadline *deadline)
 	INSTR_TIME_SUBTRACT(elapsed, deadline->start);
 	ms = ceil(deadline->limit_ms - INSTR_TIME_GET_MILLISEC(elapsed));
 	return ms > 0 ? (int) ms : 0;
+}
+
+/*
+ * Sleep for so many ms, or less; not beyond the deadline.  Returns false when
+ * that has passed.
+ */
+bool
+deadline_sleep(const Deadline *deadline, int64 ms)
+{
+	int			left = deadline_remaining_ms(deadline);
+
+	if (left == 0)
+		return false;
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 Min(ms, left == NO_TIME_LIMIT ? PG_INT32_MAX : left),
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	return true;
 }

@@ -10,7 +10,7 @@
 #ifndef DEADLINE_H
 #define DEADLINE_H
 
-#include "fmgr.h"
+#include "datatype/timestamp.h"
 #include "portability/instr_time.h"
 
 /*
@@ -19,7 +19,8 @@
  */
 typedef struct Deadline
 {
-	bool		never;			/* wait for ever; the rest is not used */
+	bool		never;			/* wait for ever; start and limit are not used */
+	bool		raises;			/* an error when it passes, as lock_timeout does */
 	instr_time	start;
 	int			limit_ms;
 } Deadline;
@@ -27,11 +28,11 @@ typedef struct Deadline
 /* What deadline_remaining_ms() says when there is no limit */
 #define NO_TIME_LIMIT (-1)
 
-extern const Deadline NEVER;	/* wait for ever */
 extern const Deadline NOW;		/* do not wait */
 
-extern Deadline deadline_arg(FunctionCallInfo fcinfo, int argno, const char *what);
-extern Deadline deadline_arg_or_never(FunctionCallInfo fcinfo, int argno, const char *what);
+extern Deadline deadline_by_setting(void);
+extern Deadline deadline_after(const Interval *interval, const char *what);
 extern int	deadline_remaining_ms(const Deadline *deadline);
+extern bool deadline_sleep(const Deadline *deadline, int64 ms);
 
 #endif							/* DEADLINE_H */

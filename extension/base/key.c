@@ -221,6 +221,18 @@ lock_key_cmp(const LockKey *a, const LockKey *b)
 	return 0;
 }
 
+/* Two names, one key: they exclude each other, which somebody should know. */
+void
+warn_of_collision(const char *known, const char *wanted)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("advisory lock names \"%s\" and \"%s\" have the same key",
+					known, wanted),
+			 errdetail("They are one lock: whoever holds the one keeps others off the other."),
+			 errhint("Rename one of them.")));
+}
+
 /* key(name text, OUT key1 int4, OUT key2 int4) */
 Datum
 advisory_lock_key(PG_FUNCTION_ARGS)

@@ -44,5 +44,6 @@ extern void named_lock_init_text(NamedLock *lock, const text *name);
 extern NamedLock named_lock_arg(FunctionCallInfo fcinfo, int argno);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);
+extern void warn_of_collision(const char *known, const char *wanted);
 
 #endif							/* KEY_H */

@@ -9,8 +9,8 @@
  */
 #include "postgres.h"
 
+#include "functions/arguments.h"
 #include "locking/acquire.h"
-#include "base/compat.h"
 #include "locking/held.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_lock);
@@ -26,14 +26,15 @@ PG_FUNCTION_INFO_V1(advisory_lock_try_xact_lock);
 PG_FUNCTION_INFO_V1(advisory_lock_try_xact_lock_shared);
 PG_FUNCTION_INFO_V1(advisory_lock_token);
 
-/* Wait for ever; the fencing token. */
+/* Wait as long as lock_timeout says; the fencing token. */
 static Datum
 lock_by_name(FunctionCallInfo fcinfo, LockForm form)
 {
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	Deadline	deadline = deadline_by_setting();
 	int64		token = 0;
 
-	acquire_lock(&lock, form, &NEVER, &token);
+	acquire_lock(&lock, form, &deadline, &token);
 	PG_RETURN_INT64(token);
 }
 
@@ -42,7 +43,7 @@ static Datum
 try_lock_by_name(FunctionCallInfo fcinfo, LockForm form)
 {
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	Deadline	deadline = deadline_arg(fcinfo, 1, lock.name);
+	Deadline	deadline = timeout_arg(fcinfo, 1, lock.name);
 	int64		token;
 
 	PG_RETURN_BOOL(acquire_lock(&lock, form, &deadline, &token));
@@ -129,14 +130,14 @@ advisory_lock_try_xact_lock_shared(PG_FUNCTION_ARGS)
 	return try_lock_by_name(fcinfo, XACT_SHARED);
 }
 
-/* token(name text) returns bigint: NULL unless this session holds it now */
+/* token(name text) returns bigint: NULL unless this session has held it ever since */
 Datum
 advisory_lock_token(PG_FUNCTION_ARGS)
 {
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	HeldLock   *held = held_find(&lock);
+	int64		token;
 
-	if (!held || !lock_held_in_any_mode(&held->tag))
+	if (!held_token(&lock, &token))
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(held->token);
+	PG_RETURN_INT64(token);
 }

@@ -18,10 +18,11 @@
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 
-#include "locking/acquire.h"
-#include "locking/many.h"
-#include "locking/permit.h"
+#include "functions/arguments.h"
+#include "functions/many.h"
 #include "functions/row.h"
+#include "locking/acquire.h"
+#include "locking/permit.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_acquire);
 PG_FUNCTION_INFO_V1(advisory_lock_acquire_many);
@@ -62,7 +63,7 @@ acquire_call(FunctionCallInfo fcinfo)
 {
 	AcquireCall call = {.lock = named_lock_arg(fcinfo, 0), .form = SESSION_EXCLUSIVE};
 
-	call.deadline = deadline_arg_or_never(fcinfo, 1, call.lock.name);
+	call.deadline = timeout_arg_or_setting(fcinfo, 1, call.lock.name);
 	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
 		call.form = SESSION_SHARED;
 	if (!PG_ARGISNULL(3))
@@ -117,7 +118,7 @@ Datum
 advisory_lock_acquire_many(PG_FUNCTION_ARGS)
 {
 	NameSet		set = name_set_arg(fcinfo, 0);
-	Deadline	deadline = deadline_arg_or_never(fcinfo, 1, set.given[0].name);
+	Deadline	deadline = timeout_arg_or_setting(fcinfo, 1, set.given[0].name);
 	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
 	Datum		tokens = (Datum) 0;
 	bool		acquired;

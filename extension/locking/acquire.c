@@ -14,14 +14,13 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/timestamp.h"
 
-#include "locking/acquire.h"
 #include "base/compat.h"
+#include "locking/acquire.h"
 #include "locking/delay.h"
 #include "locking/held.h"
-#include "registry/label.h"
-#include "registry/names.h"
+#include "locking/wait.h"
+#include "registry/announce.h"
 #include "tokens/token.h"
 
 /* One lock of an acquire under way */
@@ -30,8 +29,8 @@ typedef struct Grant
 	const NamedLock *lock;
 	HeldLock   *held;
 	bool		held_before;	/* through us, in any mode */
-	bool		same_token;		/* the hold does not get stronger */
-	bool		waited;
+	bool		same_token;		/* nobody else can have got a newer one */
+	WaitResult	wait;
 } Grant;
 
 /* An acquire under way */
@@ -64,13 +63,13 @@ prepare(const NamedLock *locks, int count, LockForm form)
 static bool
 wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
 {
-	LockAcquireResult result = wait_for_lock(grant->lock, form, deadline, &grant->waited);
+	grant->wait = wait_for_lock(grant->lock, form, deadline);
 
-	/* Held as strongly before, nobody else can have had it in between. */
+	/* Held as strongly ever since the token was drawn, by marks alone. */
 	grant->same_token = grant->held_before &&
-		(result == LOCKACQUIRE_ALREADY_HELD ||
-		 (form.mode == ShareLock && lock_held_by_me(&grant->lock->tag, ExclusiveLock)));
-	return result != LOCKACQUIRE_NOT_AVAIL;
+		(grant->wait.marked ||
+		 (form.mode == ShareLock && hold_is_marked(&grant->lock->tag, ExclusiveLock)));
+	return grant->wait.granted;
 }
 
 /*
@@ -97,22 +96,6 @@ wait_for_all(Acquisition *acquisition, const Deadline *deadline)
 }
 
 /*
- * Tell the other sessions of a lock that was granted: in the entry of the
- * name, if that has room for it, else by a label.
- */
-static void
-announce(const Grant *grant, LOCKMODE mode, int64 token)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (!grant->held_before &&
-		name_acquired(grant->lock, mode, now, token, !grant->waited))
-		label_remove(grant->lock->id.key);	/* of a delay */
-	else
-		label_put(&grant->lock->id, now, 0, token);
-}
-
-/*
  * Give each lock its token, unless it has one that is still right.  After the
  * last wait only: drawing a token leaves a catalog snapshot behind.
  */
@@ -129,7 +112,8 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 			continue;
 		}
 		tokens[i] = token_draw();
-		announce(grant, acquisition->form.mode, tokens[i]);
+		announce_acquired(grant->lock, acquisition->form.mode, tokens[i],
+						  grant->held_before, grant->wait.waited);
 	}
 }
 
@@ -143,6 +127,18 @@ undo(const Acquisition *acquisition)
 		LockRelease(&acquisition->grants[i].lock->tag, form.mode, form.session);
 	for (int i = 0; i < acquisition->count; i++)
 		held_forget_if_free(acquisition->grants[i].held);
+}
+
+/* Write down what was acquired; cannot fail. */
+static void
+note(const Acquisition *acquisition, const int64 *tokens)
+{
+	for (int i = 0; i < acquisition->count; i++)
+	{
+		const Grant *grant = &acquisition->grants[i];
+
+		held_note(grant->held, acquisition->form, grant->wait.local, tokens[i]);
+	}
 }
 
 /*
@@ -174,10 +170,27 @@ acquire_all(const NamedLock *locks, int count, LockForm form,
 
 	if (available < count)
 		undo(&acquisition);
-	for (int i = 0; available == count && i < count; i++)
-		held_note(acquisition.grants[i].held, form, tokens[i]);
+	else
+		note(&acquisition, tokens);
 	pfree(acquisition.grants);
 	return available;
+}
+
+/*
+ * The time ran out for a lock, or for the other thing called what: raise an
+ * error if the deadline was the setting lock_timeout, as core does, else
+ * return false.
+ */
+bool
+give_up(const NamedLock *lock, const char *what, const Deadline *deadline)
+{
+	announce_timed_out(lock);
+	if (deadline->raises)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("canceling statement due to lock timeout"),
+				 errcontext("while acquiring %s \"%s\"", what, lock->name)));
+	return false;
 }
 
 /*
@@ -196,9 +209,11 @@ acquire_locks(const NamedLock *locks, int count, LockForm form,
 
 	check_locking_allowed(&locks[0]);
 	available = acquire_all(locks, count, form, deadline, tokens);
-	if (available < count)
-		name_timed_out(&locks[available]);
-	return available == count;
+	if (available == count)
+		return true;
+	return give_up(&locks[available],
+				   form.mode == ExclusiveLock ? "exclusive advisory lock" : "shared advisory lock",
+				   deadline);
 }
 
 /* The same for one lock. */
@@ -208,11 +223,14 @@ acquire_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, int
 	return acquire_locks(lock, 1, form, deadline, token);
 }
 
-/* The same without waiting; a lock that is not free does not count as one missed. */
+/*
+ * The same for one lock as a part of something else: when the time runs out,
+ * that does not count as a timeout of this lock and is never an error.
+ */
 bool
-acquire_if_free(const NamedLock *lock, LockForm form, int64 *token)
+acquire_uncounted(const NamedLock *lock, LockForm form, const Deadline *deadline, int64 *token)
 {
-	return acquire_all(lock, 1, form, &NOW, token) == 1;
+	return acquire_all(lock, 1, form, deadline, token) == 1;
 }
 
 static void
@@ -266,16 +284,20 @@ release_lock(const NamedLock *lock, LOCKMODE mode)
 	return released;
 }
 
-/* Release all session-level holds in a mode; how many there were. */
+/*
+ * Release all session-level holds in a mode; how many there were.  What was
+ * released behind our back and is held again, is not ours.
+ */
 static int
 release_counted(HeldLock *held, LOCKMODE mode)
 {
 	int		   *count = held_session_count(held, mode);
+	bool		ours = *count > 0 && hold_is_marked(&held->tag, mode);
 	int			released = 0;
 
 	for (; *count > 0; (*count)--)
 	{
-		if (lock_held_by_me(&held->tag, mode) && LockRelease(&held->tag, mode, true))
+		if (ours && lock_held_by_me(&held->tag, mode) && LockRelease(&held->tag, mode, true))
 			released++;
 	}
 	return released;

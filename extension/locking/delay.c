@@ -28,9 +28,8 @@
 
 #include "base/compat.h"
 #include "locking/delay.h"
-#include "registry/label.h"
+#include "registry/announce.h"
 #include "base/settings.h"
-#include "locking/wait.h"
 
 /* Microseconds on the monotonic clock, which all sessions share. */
 static int64
@@ -191,13 +190,9 @@ delay_wait(const NamedLock *lock, const Deadline *deadline)
 
 	while ((left = wait_until(lock) - now_us()) > 0)
 	{
-		int			limit = deadline_remaining_ms(deadline);
-		int64		ms = left / 1000 + 1;
-
-		if (limit == 0)
+		announce_delayed(lock, GetCurrentTimestamp() + left);
+		if (!deadline_sleep(deadline, left / 1000 + 1))
 			return false;
-		label_put(&lock->id, 0, GetCurrentTimestamp() + left, 0);
-		sleep_ms(limit == NO_TIME_LIMIT ? ms : Min(ms, limit));
 	}
 	return true;
 }

@@ -16,14 +16,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "locking/delay.h"
 #include "locking/held.h"
-#include "registry/label.h"
-#include "registry/names.h"
-#include "locking/permit.h"
+#include "registry/announce.h"
 
 /* Most sessions hold one lock or two */
 #define INITIAL_SIZE 8
@@ -34,10 +33,13 @@
 static HTAB *held_locks = NULL;
 static long sweep_size = MIN_SWEEP_SIZE;
 
-/* Was a transaction-level lock taken in this transaction? */
-static bool transaction_level = false;
+/* The innermost nest level that has transaction-level locks; 0: none has */
+static int	innermost_level = 0;
 
 static void at_transaction_end(XactEvent event, void *arg);
+static void at_subtransaction_end(SubXactEvent event, SubTransactionId id,
+								  SubTransactionId parent, void *arg);
+static void at_session_end(int code, Datum arg);
 
 static void
 create_table(void)
@@ -51,19 +53,10 @@ create_table(void)
 
 	held_locks = hash_create("advisory_lock held locks", INITIAL_SIZE, &ctl,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	announce_begin();
 	RegisterXactCallback(at_transaction_end, NULL);
-}
-
-/* Two names, one key: they exclude each other, which somebody should know. */
-void
-warn_of_collision(const char *held, const char *wanted)
-{
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("advisory lock names \"%s\" and \"%s\" have the same key",
-					held, wanted),
-			 errdetail("They are one lock: whoever holds the one keeps others off the other."),
-			 errhint("Rename one of them.")));
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	before_shmem_exit(at_session_end, (Datum) 0);
 }
 
 /* Begin a new entry, or begin an entry anew. */
@@ -89,17 +82,17 @@ end_hold(HeldLock *held)
 		return;
 	INSTR_TIME_SET_CURRENT(duration);
 	INSTR_TIME_SUBTRACT(duration, held->since);
-	name_released(&held->id, INSTR_TIME_GET_MICROSEC(duration));
+	announce_released(&held->id, INSTR_TIME_GET_MICROSEC(duration));
 	held->timed = false;
 	if (held->permit)
-		permit_released();
+		announce_permit_released();
 }
 
 static void
 forget(HeldLock *held)
 {
 	end_hold(held);
-	label_remove(held->key);
+	announce_nothing_held(&held->id);
 	if (held->name)
 		pfree(held->name);
 	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);
@@ -152,7 +145,7 @@ held_name(LockKey key)
 
 /*
  * The entry of a lock, made if need be, before the lock is acquired.  *known
- * tells whether we have taken it before and hold it still.
+ * tells whether we have taken it before and have held it ever since.
  */
 HeldLock *
 held_enter(const NamedLock *lock, bool *known)
@@ -164,8 +157,8 @@ held_enter(const NamedLock *lock, bool *known)
 		create_table();
 	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, &found);
 	if (!found)
-		*held = (HeldLock) {.key = lock->id.key};
-	*known = found && lock_held_in_any_mode(&held->tag);
+		*held = (HeldLock) {.key = lock->id.key, .id = lock->id};
+	*known = found && any_hold_is_marked(&lock->tag);
 	if (!*known)
 	{
 		end_hold(held);
@@ -184,21 +177,39 @@ held_session_count(HeldLock *held, LOCKMODE mode)
 }
 
 /* Did we take the lock for the session, and not give it back? */
-bool
-held_session_level(const HeldLock *held)
+static bool
+session_level(const HeldLock *held)
 {
 	return held->session_exclusive > 0 || held->session_shared > 0;
 }
 
+/* The token of a lock; false unless the session has held it ever since. */
+bool
+held_token(const NamedLock *lock, int64 *token)
+{
+	HeldLock   *held = held_find(lock);
+
+	if (!held || !any_hold_is_marked(&held->tag))
+		return false;
+	*token = held->token;
+	return true;
+}
+
 /* Write down one more hold, with the token it has; cannot fail. */
 void
-held_note(HeldLock *held, LockForm form, int64 token)
+held_note(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token)
 {
+	mark_hold(local);
 	held->token = token;
+	held->permit |= form.permit;
 	if (form.session)
 		(*held_session_count(held, form.mode))++;
 	else
-		held->transaction_level = transaction_level = true;
+	{
+		innermost_level = GetCurrentTransactionNestLevel();
+		if (held->transaction_level == 0)
+			held->transaction_level = innermost_level;
+	}
 	if (!held->timed)
 	{
 		held->timed = true;
@@ -214,7 +225,7 @@ held_note_release(HeldLock *held, LOCKMODE mode)
 
 	if (*count > 0)
 		(*count)--;
-	if (!held_session_level(held) && !held->transaction_level)
+	if (!session_level(held) && held->transaction_level == 0)
 		forget(held);
 }
 
@@ -244,24 +255,59 @@ at_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 		return;
 
 	/* Whoever holds very many session-level locks is spared the look at all. */
-	if (!transaction_level && hash_get_num_entries(held_locks) > MIN_SWEEP_SIZE)
+	if (innermost_level == 0 && hash_get_num_entries(held_locks) > MIN_SWEEP_SIZE)
 		return;
-	transaction_level = false;
+	innermost_level = 0;
 	hash_seq_init(&scan, held_locks);
 	while ((held = hash_seq_search(&scan)) != NULL)
 	{
-		held->transaction_level = false;
-		if (!held_session_level(held) || !lock_held_in_any_mode(&held->tag))
+		held->transaction_level = 0;
+		if (!session_level(held) || !lock_held_in_any_mode(&held->tag))
 			forget(held);
 	}
 }
 
 /*
- * The session ends.  What it still holds, it has not released: whoever asked
- * for a delay gets it now, before the locks go.
+ * A subtransaction of that nest level ends: its locks go right after this, or
+ * become its parent's.
  */
-void
-held_end_all(void)
+static void
+end_level(HeldLock *held, int level, bool committed)
+{
+	if (held->transaction_level < level)
+		return;
+	held->transaction_level = committed ? level - 1 : 0;
+	if (!committed && !session_level(held))
+		forget(held);
+}
+
+/* Costs nothing unless transaction-level locks were taken inside; cannot fail. */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId id pg_attribute_unused(),
+					  SubTransactionId parent pg_attribute_unused(),
+					  void *arg pg_attribute_unused())
+{
+	int			level = GetCurrentTransactionNestLevel();
+	HASH_SEQ_STATUS scan;
+	HeldLock   *held;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	if (innermost_level < level)
+		return;
+	innermost_level = level - 1;
+	hash_seq_init(&scan, held_locks);
+	while ((held = hash_seq_search(&scan)) != NULL)
+		end_level(held, level, event == SUBXACT_EVENT_COMMIT_SUB);
+}
+
+/*
+ * The session ends.  What it still holds, it has not released: whoever asked
+ * for a delay gets it now, before the locks go.  A lock whose acquire was not
+ * completed was nobody's yet.
+ */
+static void
+at_session_end(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
 	HASH_SEQ_STATUS scan;
 	HeldLock   *held;
@@ -270,7 +316,7 @@ held_end_all(void)
 		return;
 	while ((held = hash_seq_search(&scan)) != NULL)
 	{
-		if (lock_held_in_any_mode(&held->tag))
+		if (held->timed && lock_held_in_any_mode(&held->tag))
 			delay_begin(held->key);
 		end_hold(held);
 	}

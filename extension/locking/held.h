@@ -10,13 +10,15 @@
 #ifndef HELD_H
 #define HELD_H
 
+#include "portability/instr_time.h"
 #include "utils/hsearch.h"
 
-#include "locking/wait.h"
+#include "base/key.h"
+#include "base/mode.h"
 
 /*
  * A lock that this session took through the extension, and may have lost
- * since: see lock_held_in_any_mode().
+ * since: see hold_is_marked().
  */
 typedef struct HeldLock
 {
@@ -26,7 +28,8 @@ typedef struct HeldLock
 	LOCKTAG		tag;
 	int64		token;			/* 0: none, taken on a standby */
 	bool		permit;			/* others may be polling for it */
-	bool		transaction_level;	/* held until the transaction ends, too */
+	int			transaction_level;	/* held until the (sub)transaction of that nest level
+									 * ends, the outermost of several; 0: not so */
 	bool		timed;			/* held since: */
 	instr_time	since;
 
@@ -35,17 +38,15 @@ typedef struct HeldLock
 	int			session_shared;
 } HeldLock;
 
-extern void warn_of_collision(const char *held, const char *wanted);
 extern void held_sweep(void);
 extern HeldLock *held_enter(const NamedLock *lock, bool *known);
 extern HeldLock *held_find(const NamedLock *lock);
 extern const char *held_name(LockKey key);
 extern int *held_session_count(HeldLock *held, LOCKMODE mode);
-extern bool held_session_level(const HeldLock *held);
-extern void held_note(HeldLock *held, LockForm form, int64 token);
+extern bool held_token(const NamedLock *lock, int64 *token);
+extern void held_note(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token);
 extern void held_note_release(HeldLock *held, LOCKMODE mode);
 extern void held_forget_if_free(HeldLock *held);
-extern void held_end_all(void);
 extern bool held_scan_start(HASH_SEQ_STATUS *scan);
 
 #endif							/* HELD_H */

@@ -20,15 +20,14 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
+#include "storage/condition_variable.h"
 #include "utils/snapmgr.h"
-#include "utils/wait_event.h"
 
-#include "locking/acquire.h"
 #include "base/compat.h"
-#include "locking/held.h"
-#include "registry/names.h"
+#include "locking/acquire.h"
 #include "locking/permit.h"
+#include "locking/wait.h"
+#include "registry/announce.h"
 
 /*
  * How long the head of the queue sleeps between two looks, in ms.  With the
@@ -38,9 +37,6 @@
 #define MIN_PAUSE_MS 1
 #define MAX_PAUSE_MS 50
 #define MAX_PAUSE_WITH_REGISTRY_MS 500
-
-PG_FUNCTION_INFO_V1(advisory_lock_acquire_permit);
-PG_FUNCTION_INFO_V1(advisory_lock_release_permit);
 
 static NamedLock
 permit_lock(const NamedLock *pool, int permit)
@@ -72,39 +68,26 @@ take_free_permit(const NamedLock *pool, int permits, int64 *token)
 		NamedLock	lock = permit_lock(pool, i);
 
 		if (!lock_held_by_me(&lock.tag, ExclusiveLock) &&
-			acquire_if_free(&lock, SESSION_EXCLUSIVE, token))
-		{
-			held_find(&lock)->permit = true;
+			acquire_uncounted(&lock, SESSION_PERMIT, &NOW, token))
 			return i;
-		}
 		pfree(unconstify(char *, lock.name));
 	}
 	return 0;
 }
 
-/* A permit is going to be free, or is already: wake the heads of the queues. */
-void
-permit_released(void)
-{
-	Registry   *reg = registry();
-
-	if (reg)
-		ConditionVariableBroadcast(&reg->state->released);
-}
-
 /*
- * Sleep for so many ms, or until a permit of any pool is released.  Returns
- * true in the latter case; leans on the registry for that.
+ * Sleep for so many ms, not beyond the deadline, or until a permit of any pool
+ * is released.  Returns true in the latter case.
  */
 static bool
-sleep_for_release(int ms)
+sleep_for_release(int ms, const Deadline *deadline)
 {
-	Registry   *reg = registry();
+	int			left = deadline_remaining_ms(deadline);
 
 	InvalidateCatalogSnapshotConditionally();
-	if (reg)
-		return !ConditionVariableTimedSleep(&reg->state->released, ms, PG_WAIT_EXTENSION);
-	sleep_ms(ms);
+	if (permit_releases_are_announced())
+		return await_permit_release(left == NO_TIME_LIMIT ? ms : Min(ms, left));
+	(void) deadline_sleep(deadline, ms);
 	return false;
 }
 
@@ -117,15 +100,14 @@ sleep_for_release(int ms)
 static int
 poll_for_permit(const NamedLock *pool, int permits, const Deadline *deadline, int64 *token)
 {
-	int			longest = registry() ? MAX_PAUSE_WITH_REGISTRY_MS : MAX_PAUSE_MS;
+	int			longest = permit_releases_are_announced() ? MAX_PAUSE_WITH_REGISTRY_MS : MAX_PAUSE_MS;
 	int			pause = MIN_PAUSE_MS;
 	int			permit;
-	int			left;
 
 	while ((permit = take_free_permit(pool, permits, token)) == 0 &&
-		   (left = deadline_remaining_ms(deadline)) != 0)
+		   deadline_remaining_ms(deadline) != 0)
 	{
-		bool		woken = sleep_for_release(left == NO_TIME_LIMIT ? pause : Min(pause, left));
+		bool		woken = sleep_for_release(pause, deadline);
 
 		pause = woken ? MIN_PAUSE_MS : Min(2 * pause, longest);
 	}
@@ -144,10 +126,9 @@ take_permit_holding_queue(const NamedLock *pool, int permits, LockForm queue_for
 						  int64 *token)
 {
 	NamedLock	queue = queue_lock(pool);
-	bool		waited;
 	int			permit;
 
-	if (wait_for_lock(&queue, queue_form, queue_deadline, &waited) == LOCKACQUIRE_NOT_AVAIL)
+	if (!wait_for_lock(&queue, queue_form, queue_deadline).granted)
 		return 0;
 	permit = poll_for_permit(pool, permits, deadline, token);
 	LockRelease(&queue.tag, queue_form.mode, queue_form.session);
@@ -169,53 +150,15 @@ acquire_permit(const NamedLock *pool, int permits, const Deadline *deadline, int
 		permit = take_permit_holding_queue(pool, permits, XACT_EXCLUSIVE,
 										   deadline, deadline, token);
 	if (permit == 0)
-		name_timed_out(pool);
+		give_up(pool, "a permit of", deadline);
 	return permit;
 }
 
-/* The argument that says how many permits there are. */
-int
-permits_arg(FunctionCallInfo fcinfo, int argno, const char *name)
+/* Release a permit; false, with a warning, if the session does not hold it. */
+bool
+release_permit(const NamedLock *pool, int permit)
 {
-	int			permits = PG_ARGISNULL(argno) ? 0 : PG_GETARG_INT32(argno);
+	NamedLock	lock = permit_lock(pool, permit);
 
-	if (permits < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 PG_ARGISNULL(argno) ?
-				 errmsg("number of permits of \"%s\" must not be null", name) :
-				 errmsg("number of permits of \"%s\" must be at least 1, not %d",
-						name, permits)));
-	return permits;
-}
-
-/* acquire_permit(name text, permits integer, timeout interval) returns integer */
-Datum
-advisory_lock_acquire_permit(PG_FUNCTION_ARGS)
-{
-	NamedLock	pool = named_lock_arg(fcinfo, 0);
-	int			permits = permits_arg(fcinfo, 1, pool.name);
-	Deadline	deadline = deadline_arg_or_never(fcinfo, 2, pool.name);
-	int64		token;
-	int			permit = acquire_permit(&pool, permits, &deadline, &token);
-
-	if (permit == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_INT32(permit);
-}
-
-/* release_permit(name text, permit integer) returns boolean */
-Datum
-advisory_lock_release_permit(PG_FUNCTION_ARGS)
-{
-	NamedLock	pool = named_lock_arg(fcinfo, 0);
-	NamedLock	lock;
-
-	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("permit of \"%s\" must be the number of a permit", pool.name),
-				 errhint("Pass what advisory_lock.acquire_permit() returned.")));
-	lock = permit_lock(&pool, PG_GETARG_INT32(1));
-	PG_RETURN_BOOL(release_lock(&lock, ExclusiveLock));
+	return release_lock(&lock, ExclusiveLock);
 }

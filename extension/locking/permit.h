@@ -13,10 +13,8 @@
 #include "base/deadline.h"
 #include "base/key.h"
 
-extern int	permits_arg(FunctionCallInfo fcinfo, int argno, const char *name);
 extern int	acquire_permit(const NamedLock *pool, int permits,
 						   const Deadline *deadline, int64 *token);
-
-extern void permit_released(void);
+extern bool release_permit(const NamedLock *pool, int permit);
 
 #endif							/* PERMIT_H */

@@ -3,8 +3,10 @@
  * wait.c
  *	  Waiting for a lock without ever leaking it.
  *
- * All waiting happens in PostgreSQL's own lock queue: first come, first
- * served, seen by the deadlock detector, shown in pg_locks.
+ * Who waits for a lock stands in PostgreSQL's own lock queue: first come, first
+ * served, seen by the deadlock detector, shown in pg_locks.  Two things are
+ * awaited outside of it, by who has come to the head of a queue: one of several
+ * permits (permit.c), and the end of a delay (delay.c).
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -16,47 +18,24 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/snapmgr.h"
-#include "utils/wait_event.h"
 
 #include "base/compat.h"
-#include "registry/label.h"
-#include "registry/names.h"
 #include "base/settings.h"
-#include "tokens/token.h"
 #include "locking/wait.h"
-
-const LockForm SESSION_EXCLUSIVE = {ExclusiveLock, true};
-const LockForm SESSION_SHARED = {ShareLock, true};
-const LockForm XACT_EXCLUSIVE = {ExclusiveLock, false};
-const LockForm XACT_SHARED = {ShareLock, false};
+#include "registry/announce.h"
 
 /* A wait under way */
 typedef struct Wait
 {
 	const NamedLock *lock;
 	LockForm	form;
-	bool		labelled;		/* by a label of the wait's own */
-	LockAcquireResult result;
+	bool		held;			/* in another mode */
+	WaitResult	result;
 	int			session_lock_timeout;
 	instr_time	start;
 } Wait;
-
-/* The word that users and the documentation have for a lock mode. */
-const char *
-lock_mode_name(LOCKMODE mode)
-{
-	return mode == ExclusiveLock ? "exclusive" : "shared";
-}
-
-/* Does this session hold the lock, by the lock manager's word? */
-bool
-lock_held_in_any_mode(const LOCKTAG *tag)
-{
-	return lock_held_by_me(tag, ExclusiveLock) || lock_held_by_me(tag, ShareLock);
-}
 
 /*
  * Core's messages about advisory locks show key numbers.  This adds the name,
@@ -112,10 +91,8 @@ error_is_lock_timeout(void)
 static void
 begin_wait(Wait *wait)
 {
-	name_wanted(wait->lock);
-	wait->labelled = !lock_held_in_any_mode(&wait->lock->tag);
-	if (wait->labelled)
-		label_put(&wait->lock->id, 0, 0, NO_TOKEN);
+	wait->held = lock_held_in_any_mode(&wait->lock->tag);
+	announce_wanted(wait->lock, wait->held);
 	INSTR_TIME_SET_CURRENT(wait->start);
 
 	/* A catalog snapshot left over would hold back others meanwhile. */
@@ -130,9 +107,7 @@ end_wait(const Wait *wait)
 
 	INSTR_TIME_SET_CURRENT(duration);
 	INSTR_TIME_SUBTRACT(duration, wait->start);
-	name_waited(wait->lock, INSTR_TIME_GET_MICROSEC(duration));
-	if (wait->labelled)
-		label_remove(wait->lock->id.key);
+	announce_waited(wait->lock, wait->held, INSTR_TIME_GET_MICROSEC(duration));
 }
 
 /*
@@ -149,12 +124,25 @@ recover(const Wait *wait)
 	end_wait(wait);
 }
 
+/* Ask core for the lock. */
+static void
+acquire(Wait *wait, bool dont_wait)
+{
+	WaitResult *result = &wait->result;
+	LockAcquireResult answer = lock_acquire(&wait->lock->tag, wait->form.mode, wait->form.session,
+											dont_wait, true, &result->local);
+
+	result->granted = answer != LOCKACQUIRE_NOT_AVAIL;
+	result->marked = answer == LOCKACQUIRE_ALREADY_CLEAR;
+	result->again = result->marked || answer == LOCKACQUIRE_ALREADY_HELD;
+}
+
 /*
  * Wait in the queue, at most limit ms unless that is NO_TIME_LIMIT.
  *
  * The limit is put on core's lock timer for the time of the call by way of
- * LockTimeout, the variable behind the setting lock_timeout.  The setting
- * itself stays in force where there is no limit.
+ * LockTimeout, the variable behind the setting lock_timeout, where 0 is none.
+ * The setting itself is in the limit already, if it counts.
  */
 static void
 wait_in_queue(Wait *wait, int limit)
@@ -163,9 +151,8 @@ wait_in_queue(Wait *wait, int limit)
 
 	PG_TRY();
 	{
-		if (limit != NO_TIME_LIMIT)
-			LockTimeout = limit;
-		wait->result = LockAcquire(&wait->lock->tag, wait->form.mode, wait->form.session, false);
+		LockTimeout = limit == NO_TIME_LIMIT ? 0 : limit;
+		acquire(wait, false);
 		LockTimeout = wait->session_lock_timeout;
 
 		/* A timer that struck in the instant of the grant must not hit later. */
@@ -177,37 +164,30 @@ wait_in_queue(Wait *wait, int limit)
 		bool		timed_out = error_is_lock_timeout();
 
 		recover(wait);
-		if (timed_out && limit == NO_TIME_LIMIT)
-			name_timed_out(wait->lock);
 		if (!timed_out || limit == NO_TIME_LIMIT)
 			PG_RE_THROW();
 
-		/* Our own limit: the wait left nothing behind that an abort would mend. */
+		/* The limit: the wait left nothing behind that an abort would mend. */
 		MemoryContextSwitchTo(caller_context);
 		FlushErrorState();
-		wait->result = LOCKACQUIRE_NOT_AVAIL;
+		wait->result = (WaitResult) {.waited = true};
 	}
 	PG_END_TRY();
 }
 
 /*
- * Acquire the lock, waiting until the deadline at most.  *waited tells whether
- * it had to wait at all.
+ * Acquire the lock, waiting until the deadline at most; if that passes, it is
+ * not granted.
  *
- * Returns
- *		LOCKACQUIRE_OK				granted
- *		LOCKACQUIRE_ALREADY_HELD	granted once more
- *		LOCKACQUIRE_NOT_AVAIL		the time ran out; holds what it held before
- *
- * On any error, the session holds what it held before.  Core alone does not
- * promise that: a lock granted in the instant in which a timeout or a cancel
- * strikes is recorded by LockErrorCleanup(), and if it is session-level, then
- * no abort of the transaction releases it.
+ * Then, and on any error, the session holds what it held before.  Core alone
+ * does not promise that: a lock granted in the instant in which a timeout or a
+ * cancel strikes is recorded by LockErrorCleanup(), and if it is
+ * session-level, then no abort of the transaction releases it.
  *
  * Leans on LockAcquire(), which waits in the lock queue.
  */
-LockAcquireResult
-wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, bool *waited)
+WaitResult
+wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline)
 {
 	Wait		wait = {
 		.lock = lock, .form = form, .session_lock_timeout = LockTimeout
@@ -216,23 +196,13 @@ wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, bo
 	int			limit = deadline_remaining_ms(deadline);
 
 	error_context_stack = &context;
-	wait.result = LockAcquire(&lock->tag, form.mode, form.session, true);
-	*waited = wait.result == LOCKACQUIRE_NOT_AVAIL && limit != 0;
-	if (*waited)
+	acquire(&wait, true);
+	if (!wait.result.granted && limit != 0)
 	{
+		wait.result.waited = true;
 		begin_wait(&wait);
 		wait_in_queue(&wait, limit);
 	}
 	error_context_stack = context.previous;
 	return wait.result;
-}
-
-/* Sleep for so many ms, or less. */
-void
-sleep_ms(int64 ms)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 Min(ms, PG_INT32_MAX), PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
 }

@@ -12,25 +12,20 @@
 
 #include "base/deadline.h"
 #include "base/key.h"
+#include "base/mode.h"
 
-/* How a lock is held */
-typedef struct LockForm
+/* What came of a wait */
+typedef struct WaitResult
 {
-	LOCKMODE	mode;			/* ExclusiveLock or ShareLock, as core's functions do */
-	bool		session;		/* session-level, else until the transaction ends */
-} LockForm;
+	bool		granted;
+	bool		again;			/* it was held in this mode already, ... */
+	bool		marked;			/* ... ever since mark_hold() */
+	bool		waited;			/* it was not to be had at once */
+	LOCALLOCK  *local;			/* for mark_hold() */
+} WaitResult;
 
-extern const LockForm SESSION_EXCLUSIVE;
-extern const LockForm SESSION_SHARED;
-extern const LockForm XACT_EXCLUSIVE;
-extern const LockForm XACT_SHARED;
-
-extern const char *lock_mode_name(LOCKMODE mode);
-extern bool lock_held_in_any_mode(const LOCKTAG *tag);
 extern void check_not_parallel(const char *name);
 extern void check_locking_allowed(const NamedLock *lock);
-extern LockAcquireResult wait_for_lock(const NamedLock *lock, LockForm form,
-									   const Deadline *deadline, bool *waited);
-extern void sleep_ms(int64 ms);
+extern WaitResult wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline);
 
 #endif							/* WAIT_H */

@@ -18,7 +18,6 @@
 #include "utils/timestamp.h"
 
 #include "registry/evict.h"
-#include "locking/held.h"
 #include "registry/label.h"
 #include "registry/names.h"
 #include "base/settings.h"

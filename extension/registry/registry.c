@@ -32,7 +32,6 @@
 
 #include "base/compat.h"
 #include "locking/delay.h"
-#include "locking/held.h"
 #include "registry/label.h"
 #include "registry/names.h"
 #include "registry/registry.h"
@@ -168,15 +167,13 @@ registry_preload(void)
 }
 
 /*
- * The last use, while the session still holds its locks: what the end of the
- * session means to others.
+ * The last use, while the session still holds its locks.
  */
 static void
 at_session_end(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
 	RegistryState *state = attached->state;
 
-	held_end_all();
 	label_remove_all();
 	exiting = true;
 	attached = NULL;

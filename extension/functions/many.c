@@ -13,9 +13,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "functions/arguments.h"
+#include "functions/many.h"
 #include "locking/acquire.h"
-#include "locking/held.h"
-#include "locking/many.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_lock_many);
 PG_FUNCTION_INFO_V1(advisory_lock_try_lock_many);
@@ -131,9 +131,10 @@ Datum
 advisory_lock_lock_many(PG_FUNCTION_ARGS)
 {
 	NameSet		set = name_set_arg(fcinfo, 0);
+	Deadline	deadline = deadline_by_setting();
 	Datum		tokens = (Datum) 0;
 
-	acquire_name_set(&set, &NEVER, &tokens);
+	acquire_name_set(&set, &deadline, &tokens);
 	PG_RETURN_DATUM(tokens);
 }
 
@@ -142,7 +143,7 @@ Datum
 advisory_lock_try_lock_many(PG_FUNCTION_ARGS)
 {
 	NameSet		set = name_set_arg(fcinfo, 0);
-	Deadline	deadline = deadline_arg(fcinfo, 1, set.given[0].name);
+	Deadline	deadline = timeout_arg(fcinfo, 1, set.given[0].name);
 	Datum		tokens;
 
 	PG_RETURN_BOOL(acquire_name_set(&set, &deadline, &tokens));

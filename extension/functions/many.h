@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * many.h
- *	  Several names at once.
+ *	  Arrays of names.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -9,6 +9,8 @@
  */
 #ifndef MANY_H
 #define MANY_H
+
+#include "fmgr.h"
 
 #include "base/deadline.h"
 #include "base/key.h"

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.c
+ *	  Arguments that several SQL functions have.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "functions/arguments.h"
+
+/*
+ * The timeout argument of a function that must have one.  what names the lock
+ * in error messages.
+ */
+Deadline
+timeout_arg(FunctionCallInfo fcinfo, int argno, const char *what)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout for advisory lock \"%s\" must not be null", what),
+				 errhint("Pass 0 not to wait at all; the functions without \"try\" in their name wait without a limit.")));
+	return deadline_after(PG_GETARG_INTERVAL_P(argno), what);
+}
+
+/* The timeout argument of a function, where NULL leaves it to lock_timeout. */
+Deadline
+timeout_arg_or_setting(FunctionCallInfo fcinfo, int argno, const char *what)
+{
+	return PG_ARGISNULL(argno) ? deadline_by_setting() :
+		deadline_after(PG_GETARG_INTERVAL_P(argno), what);
+}
+
+/* The argument that says how many permits there are. */
+int
+permits_arg(FunctionCallInfo fcinfo, int argno, const char *name)
+{
+	int			permits = PG_ARGISNULL(argno) ? 0 : PG_GETARG_INT32(argno);
+
+	if (permits < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 PG_ARGISNULL(argno) ?
+				 errmsg("number of permits of \"%s\" must not be null", name) :
+				 errmsg("number of permits of \"%s\" must be at least 1, not %d",
+						name, permits)));
+	return permits;
+}

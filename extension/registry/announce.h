@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * announce.h
+ *	  What locking tells the other sessions, through the registry.
+ *
+ * This is the one door between them.  Each call does nothing where there is
+ * no registry; none of them decides who holds a lock.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANNOUNCE_H
+#define ANNOUNCE_H
+
+#include "datatype/timestamp.h"
+#include "storage/lock.h"
+
+#include "base/key.h"
+
+extern void announce_begin(void);
+extern void announce_wanted(const NamedLock *lock, bool held);
+extern void announce_waited(const NamedLock *lock, bool held, int64 wait_us);
+extern void announce_delayed(const NamedLock *lock, TimestampTz until);
+extern void announce_acquired(const NamedLock *lock, LOCKMODE mode, int64 token,
+							  bool held, bool waited);
+extern void announce_timed_out(const NamedLock *lock);
+extern void announce_released(const NameId *id, int64 hold_us);
+extern void announce_nothing_held(const NameId *id);
+
+extern void announce_permit_released(void);
+extern bool permit_releases_are_announced(void);
+extern bool await_permit_release(int ms);
+
+#endif							/* ANNOUNCE_H */
