@@ -221,6 +221,19 @@ extern int	advlock_has_extension(const advlock *h);
  */
 extern PGconn *advlock_connection(const advlock *h);
 
+/*
+ * The server process of the session, pid in pg_stat_activity; 0 before the
+ * session is ready.  PQbackendPID() tells what a pooler made up.
+ */
+extern int	advlock_backend_pid(const advlock *h);
+
+/*
+ * Which database it is, of which running server, as a word to be compared;
+ * "" before the session is ready.  It is the same whatever the connection is
+ * made by, and another one once the server has been started again.
+ */
+extern const char *advlock_database(const advlock *h);
+
 /* The version of the library, as "1.0". */
 extern const char *advlock_version(void);
 

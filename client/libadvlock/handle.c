@@ -37,6 +37,18 @@ advlock_connection(const advlock *h)
 	return h == NULL ? NULL : h->conn;
 }
 
+int
+advlock_backend_pid(const advlock *h)
+{
+	return h == NULL ? 0 : h->pid;
+}
+
+const char *
+advlock_database(const advlock *h)
+{
+	return h == NULL ? "" : h->database;
+}
+
 int64_t
 advlock_token(const advlock *h, const char *name)
 {

@@ -119,6 +119,7 @@ struct advlock
 	int64_t		open_deadline;	/* until when it must be ready; -1: none */
 	int			pid;			/* of the server process */
 	int			client_pid;		/* the same as libpq was told it */
+	char		database[48];	/* see advlock_database() */
 	bool		has_extension;
 	advl_text	error;
 	char		sqlstate[6];

@@ -14,10 +14,20 @@
 
 #include "libadvlock/internal.h"
 
+/*
+ * The start of the server, to the microsecond, tells servers apart that are
+ * copies of each other, and every role may ask for it.
+ */
+#define DATABASE \
+	"(SELECT pg_catalog.concat(d.oid, '.'," \
+	" EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()))" \
+	" FROM pg_catalog.pg_database d" \
+	" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+
 static const char probe_sql[] =
 "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(),"
 " EXISTS (SELECT 1 FROM pg_catalog.pg_extension e"
-" WHERE e.extname OPERATOR(pg_catalog.=) 'advisory_lock')";
+" WHERE e.extname OPERATOR(pg_catalog.=) 'advisory_lock'), " DATABASE;
 
 /*
  * $1 is the process libpq connected to, or NULL if a pooler is allowed.  A
@@ -103,6 +113,7 @@ session_done(advlock *h)
 	h->pid = atoi(PQgetvalue(probe, 0, 0));
 	h->client_pid = PQbackendPID(h->conn);
 	h->has_extension = advl_is_true(probe, 2);
+	snprintf(h->database, sizeof(h->database), "%s", PQgetvalue(probe, 0, 3));
 	return judge(h, advl_is_true(probe, 1));
 }
 

@@ -50,6 +50,30 @@ settings_of_own_session(void)
 	advlock_close(h);
 }
 
+/* What tells sessions and databases apart, whatever leads to them. */
+static void
+who_and_where(void)
+{
+	advlock    *one = open_ready();
+	advlock    *other = open_ready();
+	char		conninfo[1000];
+	advlock    *elsewhere;
+
+	snprintf(conninfo, sizeof(conninfo), "%s dbname=template1", test_conninfo);
+	elsewhere = advlock_open(conninfo);
+	check_result(elsewhere, advlock_status(elsewhere), ADVLOCK_OK);
+	check(advlock_backend_pid(one) == atoi(server_pid(one)));
+	check(advlock_backend_pid(one) != advlock_backend_pid(other));
+	check(*advlock_database(one) != '\0');
+	check_string(advlock_database(other), advlock_database(one));
+	check(strcmp(advlock_database(elsewhere), advlock_database(one)) != 0);
+	check(advlock_backend_pid(NULL) == 0);
+	check_string(advlock_database(NULL), "");
+	advlock_close(one);
+	advlock_close(other);
+	advlock_close(elsewhere);
+}
+
 static void
 application_name_of_conninfo(void)
 {
@@ -349,6 +373,7 @@ lock_delay_is_set(void)
 
 const test_case session_tests[] = {
 	{"settings_of_own_session", "any", settings_of_own_session},
+	{"who_and_where", "any", who_and_where},
 	{"application_name_of_conninfo", "any", application_name_of_conninfo},
 	{"waits_longer_than_role_allows", "any", waits_longer_than_role_allows},
 	{"hostile_search_path", "any", hostile_search_path},
