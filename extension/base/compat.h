@@ -18,6 +18,9 @@
 
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
+#include "storage/procarray.h"
+#else
+#include "storage/sinvaladt.h"
 #endif
 
 /* PostgreSQL 18 lets a module tell its name and version. */
@@ -75,6 +78,17 @@ get_named_dsm_segment(const char *name, size_t size, void (*init) (void *))
 	return NULL;
 }
 #endif
+
+/* PostgreSQL 17 renamed it.  The process of a virtual transaction, or NULL. */
+static inline PGPROC *
+vxid_proc(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(vxid.procNumber);
+#else
+	return BackendIdGetProc(vxid.backendId);
+#endif
+}
 
 /* PostgreSQL 17 wants to be told how keys are copied. */
 static inline dshash_parameters

@@ -22,7 +22,7 @@
 const Deadline NOW = {.limit_ms = 0};
 
 /* A deadline that lies so many ms after now. */
-static Deadline
+Deadline
 deadline_after_ms(int ms)
 {
 	Deadline	deadline = {.limit_ms = ms};

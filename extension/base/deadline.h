@@ -31,6 +31,7 @@ typedef struct Deadline
 extern const Deadline NOW;		/* do not wait */
 
 extern Deadline deadline_by_setting(void);
+extern Deadline deadline_after_ms(int ms);
 extern Deadline deadline_after(const Interval *interval, const char *what);
 extern int	deadline_remaining_ms(const Deadline *deadline);
 extern bool deadline_sleep(const Deadline *deadline, int64 ms);

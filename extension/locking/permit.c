@@ -10,6 +10,10 @@
  * waiting takes a permit without queueing; it makes sure with a shared lock on
  * the queue, which keeps no other such caller off.
  *
+ * If there is but one permit for the head to get, it waits in the lock queue
+ * of that.  PostgreSQL has no way to wait for whichever of several locks comes
+ * first, so else it sleeps and looks, and has to look for deadlocks, too.
+ *
  * Each caller looks at the permits from 1 up to its own limit.  Callers with
  * different limits may therefore share a pool: a caller with limit n gets in
  * only while one of the permits 1..n is free, whatever others hold above n.
@@ -20,11 +24,16 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/condition_variable.h"
+#include "storage/proc.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "locking/acquire.h"
+#include "locking/awaited.h"
+#include "locking/deadlock.h"
 #include "locking/permit.h"
 #include "locking/wait.h"
 #include "registry/announce.h"
@@ -37,6 +46,29 @@
 #define MIN_PAUSE_MS 1
 #define MAX_PAUSE_MS 50
 #define MAX_PAUSE_WITH_REGISTRY_MS 500
+
+/* It looks for a deadlock after deadlock_timeout, and again, but not oftener */
+#define MIN_CHECK_INTERVAL_MS 100
+
+/* In place of a permit's number */
+#define NO_PERMIT 0
+#define STEPPED_BACK (-1)
+
+/* An acquire under way */
+typedef struct Request
+{
+	const NamedLock *pool;
+	int			permits;		/* its limit */
+	NamedLock	queue;
+	const Deadline *deadline;
+	Deadline	next_check;		/* for a deadlock */
+	int64	   *token;
+
+	/* As the head of the queue: the permits that others hold, and the queue */
+	NamedLock  *locks;
+	int		   *numbers;
+	int			count;			/* of permits */
+} Request;
 
 static NamedLock
 permit_lock(const NamedLock *pool, int permit)
@@ -57,22 +89,53 @@ queue_lock(const NamedLock *pool)
 }
 
 /*
- * Take the lowest permit that is free, and return its number, or 0.  Permits
- * that this session holds are not free: it can hold several, each once.
+ * Take the lowest permit that is free, and return its number.  Permits that
+ * this session holds are not free: it can hold several, each once.
  */
 static int
-take_free_permit(const NamedLock *pool, int permits, int64 *token)
+take_free_permit(const Request *request)
 {
-	for (int64 i = 1; i <= permits; i++)
+	for (int64 i = 1; i <= request->permits; i++)
 	{
-		NamedLock	lock = permit_lock(pool, i);
+		NamedLock	lock = permit_lock(request->pool, i);
 
 		if (!lock_held_by_me(&lock.tag, ExclusiveLock) &&
-			acquire_uncounted(&lock, SESSION_PERMIT, &NOW, token))
+			acquire_uncounted(&lock, SESSION_PERMIT, &NOW, request->token))
 			return i;
 		pfree(unconstify(char *, lock.name));
 	}
-	return 0;
+	return NO_PERMIT;
+}
+
+/* The head of the queue has found none: note which ones there are to get. */
+static void
+find_permits_of_others(Request *request)
+{
+	request->locks = palloc((request->permits + INT64CONST(1)) * sizeof(NamedLock));
+	request->numbers = palloc(request->permits * sizeof(int));
+	request->count = 0;
+	for (int64 i = 1; i <= request->permits; i++)
+	{
+		NamedLock	lock = permit_lock(request->pool, i);
+
+		if (lock_held_by_me(&lock.tag, ExclusiveLock))
+			continue;
+		request->locks[request->count] = lock;
+		request->numbers[request->count++] = i;
+	}
+	request->locks[request->count] = request->queue;
+}
+
+/* Take one of those that is free, and return its number. */
+static int
+take_from_others(const Request *request)
+{
+	for (int i = 0; i < request->count; i++)
+	{
+		if (acquire_uncounted(&request->locks[i], SESSION_PERMIT, &NOW, request->token))
+			return request->numbers[i];
+	}
+	return NO_PERMIT;
 }
 
 /*
@@ -91,6 +154,35 @@ sleep_for_release(int ms, const Deadline *deadline)
 	return false;
 }
 
+static void
+report_deadlock(const Request *request, const char *detail)
+{
+	pgstat_report_deadlock();
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+			 errmsg("deadlock detected"),
+			 detail ? errdetail_internal("%s", detail) :
+			 errdetail("This session itself holds all permits of \"%s\" that it could get.",
+					   request->pool->name)));
+}
+
+/*
+ * As the head of the queue: is there still a chance?  An error if this session
+ * is in a deadlock; false if it is only in the way of one who is.
+ */
+static bool
+may_get_permit(Request *request)
+{
+	char	   *detail = NULL;
+	Verdict		verdict = request->count == 0 ? DEADLOCKED :
+		check_deadlock(request->locks, request->count, &request->queue, &detail);
+
+	if (verdict == DEADLOCKED)
+		report_deadlock(request, detail);
+	request->next_check = deadline_after_ms(Max(DeadlockTimeout, MIN_CHECK_INTERVAL_MS));
+	return verdict == KEEP_WAITING;
+}
+
 /*
  * As the head of the queue: look for a free permit until the deadline.
  *
@@ -98,41 +190,88 @@ sleep_for_release(int ms, const Deadline *deadline)
  * the first looks follow each other closely.
  */
 static int
-poll_for_permit(const NamedLock *pool, int permits, const Deadline *deadline, int64 *token)
+poll_for_permit(Request *request)
 {
 	int			longest = permit_releases_are_announced() ? MAX_PAUSE_WITH_REGISTRY_MS : MAX_PAUSE_MS;
 	int			pause = MIN_PAUSE_MS;
 	int			permit;
 
-	while ((permit = take_free_permit(pool, permits, token)) == 0 &&
-		   deadline_remaining_ms(deadline) != 0)
+	while ((permit = take_from_others(request)) == NO_PERMIT &&
+		   deadline_remaining_ms(request->deadline) != 0)
 	{
-		bool		woken = sleep_for_release(pause, deadline);
+		int			until_check = deadline_remaining_ms(&request->next_check);
+		bool		woken;
 
+		if (until_check == 0 && !may_get_permit(request))
+		{
+			permit = STEPPED_BACK;
+			break;
+		}
+		woken = sleep_for_release(Min(pause, Max(until_check, MIN_PAUSE_MS)), request->deadline);
 		pause = woken ? MIN_PAUSE_MS : Min(2 * pause, longest);
 	}
 	ConditionVariableCancelSleep();
 	return permit;
 }
 
-/*
- * Hold the queue's lock in a mode while taking a permit, and return its number
- * or 0.  That lock is a transaction-level one, so that no error can leave it
- * behind.
- */
+/* As the head of the queue: get a permit, in one way or the other. */
 static int
-take_permit_holding_queue(const NamedLock *pool, int permits, LockForm queue_form,
-						  const Deadline *queue_deadline, const Deadline *deadline,
-						  int64 *token)
+wait_for_permit(Request *request)
 {
-	NamedLock	queue = queue_lock(pool);
 	int			permit;
 
-	if (!wait_for_lock(&queue, queue_form, queue_deadline).granted)
-		return 0;
-	permit = poll_for_permit(pool, permits, deadline, token);
-	LockRelease(&queue.tag, queue_form.mode, queue_form.session);
+	find_permits_of_others(request);
+	if (request->count == 1)
+		permit = acquire_uncounted(&request->locks[0], SESSION_PERMIT,
+								   request->deadline, request->token) ?
+			request->numbers[0] : NO_PERMIT;
+	else
+	{
+		mark_awaited(request->locks, request->count + 1);
+		permit = poll_for_permit(request);
+		unmark_awaited(request->locks, request->count + 1);
+	}
+	for (int i = 0; i < request->count; i++)
+		pfree(unconstify(char *, request->locks[i].name));
+	pfree(request->locks);
+	pfree(request->numbers);
 	return permit;
+}
+
+/*
+ * Hold the queue's lock in a mode while taking a permit.  That lock is a
+ * transaction-level one, so that no error can leave it behind.
+ */
+static int
+take_permit_at_once(const Request *request)
+{
+	int			permit;
+
+	if (!wait_for_lock(&request->queue, XACT_SHARED, &NOW).granted)
+		return NO_PERMIT;
+	permit = take_free_permit(request);
+	LockRelease(&request->queue.tag, ShareLock, false);
+	return permit;
+}
+
+static int
+take_permit_in_turn(Request *request)
+{
+	int			permit;
+
+	if (!wait_for_lock(&request->queue, XACT_EXCLUSIVE, request->deadline).granted)
+		return NO_PERMIT;
+	permit = take_free_permit(request);
+	if (permit == NO_PERMIT && deadline_remaining_ms(request->deadline) != 0)
+		permit = wait_for_permit(request);
+	LockRelease(&request->queue.tag, ExclusiveLock, false);
+	return permit;
+}
+
+static void
+permit_error_context(void *arg)
+{
+	errcontext("while acquiring a permit of \"%s\"", ((const Request *) arg)->pool->name);
 }
 
 /*
@@ -142,14 +281,24 @@ take_permit_holding_queue(const NamedLock *pool, int permits, LockForm queue_for
 int
 acquire_permit(const NamedLock *pool, int permits, const Deadline *deadline, int64 *token)
 {
+	Request		request = {
+		.pool = pool, .permits = permits, .queue = queue_lock(pool), .deadline = deadline,
+		.next_check = deadline_after_ms(DeadlockTimeout), .token = token
+	};
+	ErrorContextCallback context = {error_context_stack, permit_error_context, &request};
 	int			permit;
 
 	check_locking_allowed(pool);
-	permit = take_permit_holding_queue(pool, permits, XACT_SHARED, &NOW, &NOW, token);
-	if (permit == 0 && deadline_remaining_ms(deadline) != 0)
-		permit = take_permit_holding_queue(pool, permits, XACT_EXCLUSIVE,
-										   deadline, deadline, token);
-	if (permit == 0)
+	error_context_stack = &context;
+	permit = take_permit_at_once(&request);
+	if (permit == NO_PERMIT && deadline_remaining_ms(deadline) != 0)
+	{
+		do
+			permit = take_permit_in_turn(&request);
+		while (permit == STEPPED_BACK);
+	}
+	error_context_stack = context.previous;
+	if (permit == NO_PERMIT)
 		give_up(pool, "a permit of", deadline);
 	return permit;
 }
