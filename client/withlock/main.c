@@ -3,26 +3,6 @@
  * main.c
  *	  Run a command while holding a named lock of a PostgreSQL database.
  *
- * Where to find what:
- *
- *	withlock_options	the command line
- *	withlock_values		durations, numbers and names in it
- *	withlock_conninfo	where to connect; passwords
- *	withlock_nesting	a command that asks for the lock it runs under
- *	withlock_run		the event loop and the phases of a run
- *	withlock_acquire	... up to the lock
- *	withlock_hold		... with the command; the lost lock
- *	withlock_loop		signals, sockets and time as one
- *	withlock_child		the command as a process
- *	withlock_terminal	job control
- *	withlock_session	libadvlock with withlock's options
- *	withlock_waiting	the live line at a terminal
- *	withlock_holders	who holds a lock, in words
- *	withlock_report		--list, --status, --kill
- *	withlock_table		the columns of --list
- *	withlock_queries	the SQL of these four
- *	withlock_message	withlock's own words
- *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------

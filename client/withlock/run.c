@@ -15,60 +15,71 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "withlock/acquire.h"
+#include "withlock/hold.h"
 #include "withlock/message.h"
+#include "withlock/release.h"
+#include "withlock/retry.h"
+#include "withlock/start.h"
+#include "withlock/state.h"
+#include "withlock/stop.h"
 
-#define LEFTOVERS_EVERY_MS 20
-
-void
-run_finish(Run *run, int status)
+/* What a phase does when something happens; NULL: that is not for it. */
+typedef struct PhaseHandlers
 {
-	run->phase = PHASE_DONE;
-	run->status = status;
+	void		(*enter) (Run *run);
+	void		(*on_result) (Run *run, advlock_result result); /* of the session */
+	int64_t		(*due) (const Run *run);	/* when to call on_time */
+	void		(*on_time) (Run *run);
+	void		(*on_child) (Run *run, ChildEvent event);
+	void		(*on_signal) (Run *run, int signo);
+} PhaseHandlers;
+
+static const PhaseHandlers phases[] = {
+	[PHASE_BACK_OFF] = {retry_enter, NULL, retry_due, retry_on_time, NULL, acquire_on_signal},
+	[PHASE_CONNECTING] = {connect_enter, connect_on_result, connect_due,
+	connect_on_time, NULL, acquire_on_signal},
+	[PHASE_WAITING] = {wait_enter, wait_on_result, wait_due,
+	wait_on_time, NULL, acquire_on_signal},
+	[PHASE_STARTING] = {start_enter, NULL, NULL, NULL, NULL, acquire_on_signal},
+	[PHASE_RUNNING] = {hold_enter, hold_on_result, hold_due, hold_on_time,
+	hold_on_child, hold_on_signal},
+	[PHASE_STOPPING] = {stop_enter, NULL, stop_due, stop_on_time, stop_on_child, stop_on_signal},
+	[PHASE_RELEASING] = {release_enter, release_on_result, release_due,
+	release_on_time, NULL, release_on_signal},
+	[PHASE_DONE] = {NULL}
+};
+
+static const PhaseHandlers *
+handlers(const Run *run)
+{
+	return &phases[run->phase];
 }
 
-void
-run_close_session(Run *run)
-{
-	advlock_close(run->session);
-	run->session = NULL;
-}
-
-static bool
-has_command(const Run *run)
-{
-	return run->phase >= PHASE_RUNNING;
-}
-
-/* Is the session of interest to the phase? */
-static bool
-uses_session(const Run *run)
-{
-	return run->session != NULL && run->phase != PHASE_STOPPING;
-}
-
-/* === Signals === */
-
-/* Before there is a command, signals do to withlock what they do by default. */
+/* Let the phase begin that was named last, and those that it names. */
 static void
-handle_early_signal(Run *run, int signo)
+enter_phase(Run *run)
 {
-	switch (signo)
+	while (!run->entered)
 	{
-		case SIGCHLD:
-		case SIGCONT:
-		case SIGURG:
-		case SIGWINCH:
-			break;
-		case SIGTSTP:
-		case SIGTTIN:
-		case SIGTTOU:
-			live_line_clear();
-			raise(SIGSTOP);
-			break;
-		default:
-			waiting_end(&run->waiting);
-			say_verbose("ended by signal %d (%s)", signo, strsignal(signo));
-			run_finish(run, STATUS_SIGNAL_BASE + signo);
+		run->entered = true;
+		if (handlers(run)->enter)
+			handlers(run)->enter(run);
+	}
+}
+
+/* === Signals and children === */
+
+static void
+handle_children(Run *run)
+{
+	ChildEvent	event;
+
+	while ((event = child_reap(&run->child)) != CHILD_NOTHING)
+	{
+		if (handlers(run)->on_child)
+			handlers(run)->on_child(run, event);
+		enter_phase(run);
 	}
 }
 
@@ -79,29 +90,20 @@ handle_signals(Run *run)
 
 	while (run->phase != PHASE_DONE && (signo = loop_next_signal(&run->loop)) != 0)
 	{
-		if (!has_command(run))
-			handle_early_signal(run, signo);
-		else if (signo == SIGCHLD)
-			hold_handle_child(run);
+		if (signo == SIGCHLD)
+			handle_children(run);
 		else
-			hold_handle_signal(run, signo);
+			handlers(run)->on_signal(run, signo);
+		enter_phase(run);
 	}
 }
 
 /* === The session === */
 
-static void
-handle_session(Run *run)
+static bool
+uses_session(const Run *run)
 {
-	advlock_result result;
-
-	if (!uses_session(run))
-		return;
-	result = advlock_poll(run->session);
-	if (has_command(run))
-		hold_handle_result(run, result);
-	else
-		acquire_handle_result(run, result);
+	return run->session != NULL && handlers(run)->on_result != NULL;
 }
 
 static struct pollfd
@@ -119,14 +121,20 @@ session_pollfd(const Run *run)
 
 /* When libadvlock wants to be called without its socket being ready. */
 static int64_t
-session_time(const Run *run)
+session_due(const Run *run)
 {
 	int			ms = uses_session(run) ? advlock_wait_ms(run->session) : -1;
 
 	return ms < 0 ? NEVER : now_ms() + ms;
 }
 
-/* === Time === */
+/* === The loop === */
+
+static int64_t
+phase_due(const Run *run)
+{
+	return handlers(run)->due ? handlers(run)->due(run) : NEVER;
+}
 
 static int64_t
 earlier(int64_t a, int64_t b)
@@ -134,46 +142,29 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* When the phase itself wants to act. */
-static int64_t
-phase_time(const Run *run)
-{
-	if (run->phase == PHASE_RUNNING)
-		return run->checking ? run->answer_by : earlier(run->check_at, run->answer_by);
-	/* nobody tells when processes that are not our children go */
-	if (run->phase == PHASE_STOPPING && !run->child.running)
-		return earlier(run->act_at, now_ms() + LEFTOVERS_EVERY_MS);
-	return run->act_at;
-}
-
-static void
-handle_phase_time(Run *run)
-{
-	if (has_command(run))
-		hold_handle_time(run);
-	else
-		acquire_handle_deadline(run);
-}
-
-/* === The loop === */
-
+/*
+ * Sleep until something happens, and let the phase answer to it; what was
+ * awaited for one phase does not concern the next.
+ */
 static void
 run_once(Run *run)
 {
 	struct pollfd fds[2] = {session_pollfd(run), waiting_pollfd(&run->waiting)};
-	int64_t		phase_at = phase_time(run);
-	int64_t		session_at = session_time(run);
+	int64_t		phase_at = phase_due(run);
+	int64_t		session_at = session_due(run);
 	Phase		phase = run->phase;
 
 	loop_wait(&run->loop, fds, 2,
 			  earlier(earlier(phase_at, session_at), run->waiting.wake_at));
 	handle_signals(run);
-	if (run->phase == phase && (fds[0].revents || now_ms() >= session_at))
-		handle_session(run);
+	if (run->phase == phase && uses_session(run) &&
+		(fds[0].revents || now_ms() >= session_at))
+		handlers(run)->on_result(run, advlock_poll(run->session));
 	if (run->phase == PHASE_WAITING)
 		waiting_advance(&run->waiting, fds[1].revents != 0);
 	if (run->phase == phase && now_ms() >= phase_at)
-		handle_phase_time(run);
+		handlers(run)->on_time(run);
+	enter_phase(run);
 }
 
 static void
@@ -206,7 +197,9 @@ run_command(const Options *options, const char *conninfo)
 	choose_command(&run);
 	terminal_init(&run.terminal);
 	waiting_end(&run.waiting);
-	acquire_begin(&run);
+	run_begin_attempt(&run);
+	run_enter(&run, PHASE_CONNECTING);
+	enter_phase(&run);
 	while (run.phase != PHASE_DONE)
 		run_once(&run);
 	run_close_session(&run);

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * state.h
+ *	  The state of a run, and the phases that it goes through.
+ *
+ *	connecting -> waiting -> starting -> running -> releasing -> done
+ *		^			|			|			|
+ *		|			v			|			v (the lock is lost)
+ *	 back-off <-----+-----------+-----	stopping -> done
+ *
+ * Each phase is a few functions in a table of run.c, which calls them.  A
+ * phase ends by naming the next one; so the phases know the state, and none
+ * of them calls another.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WITHLOCK_STATE_H
+#define WITHLOCK_STATE_H
+
+#include "withlock/child.h"
+#include "withlock/loop.h"
+#include "withlock/terminal.h"
+#include "withlock/waiting.h"
+#include "withlock/withlock.h"
+
+typedef enum Phase
+{
+	PHASE_BACK_OFF,				/* until back_off_until, then connect again */
+	PHASE_CONNECTING,			/* until deadline */
+	PHASE_WAITING,				/* for the lock, until give_up_at */
+	PHASE_STARTING,				/* lock held, command about to be started */
+	PHASE_RUNNING,				/* lock held, command running */
+	PHASE_STOPPING,				/* lock lost, command not gone yet */
+	PHASE_RELEASING,			/* command gone, lock being released */
+	PHASE_DONE					/* status is what to exit with */
+} Phase;
+
+typedef struct Run
+{
+	const Options *options;
+	const char *conninfo;
+	char	   *argv_shell[4];	/* of -c */
+	char	  **argv;			/* the command */
+
+	Phase		phase;
+	bool		entered;		/* the phase knows that it has begun */
+	int			status;
+	Loop		loop;
+	Terminal	terminal;
+	Child		child;
+	Waiting		waiting;
+	advlock    *session;		/* NULL while there is none */
+
+	/* Getting the lock. */
+	int64_t		started_at;
+	int64_t		deadline;		/* to have the lock, or NEVER */
+	int64_t		give_up_at;		/* the same while waiting */
+	int64_t		back_off_until;
+	int			attempts;		/* failed ones in a row */
+
+	/* Looking after it while the command runs. */
+	bool		checking;		/* the server has been asked */
+	bool		check_again;	/* ask again when it has answered */
+	bool		resume_command; /* continue the command once it has */
+	int64_t		check_at;		/* when to ask */
+	int64_t		answer_by;		/* when to give the lock up for lost */
+
+	/* Losing it, or giving it back. */
+	const char *lost_because;
+	int64_t		kill_at;		/* the end of the command's grace, or NEVER */
+	int64_t		release_by;
+	bool		ended_by_signal;	/* do not start again */
+} Run;
+
+/* Go on with another phase, once the caller has returned to the loop. */
+extern void run_enter(Run *run, Phase phase);
+
+/* End the run. */
+extern void run_finish(Run *run, int status);
+
+/* Close the session, if there is one. */
+extern void run_close_session(Run *run);
+
+/* Getting the lock begins, with a new deadline. */
+extern void run_begin_attempt(Run *run);
+
+#endif							/* WITHLOCK_STATE_H */
