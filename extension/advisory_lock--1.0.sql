@@ -3,197 +3,224 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION advisory_lock" to load this file. \quit
 
+-- The schema is made here, and not taken over from anybody: so it is a member of
+-- the extension, and nobody but a superuser can rename it, or put into it what
+-- others would call.  The objects belong to the bootstrap superuser, whichever
+-- superuser creates the extension; for an ordinary role that is so anyway.
+SELECT pg_catalog.set_config('role', rolname, true)
+  FROM pg_catalog.pg_authid
+ WHERE oid = 10 AND rolname <> current_user;
+
+CREATE SCHEMA advisory_lock;
+COMMENT ON SCHEMA advisory_lock IS 'lock by name: the objects of the extension advisory_lock';
 GRANT USAGE ON SCHEMA advisory_lock TO PUBLIC;
 
--- Fencing tokens: the last one given is the position of the sequence.  Only
--- the library moves it, see token.c.
-CREATE SEQUENCE token_sequence AS bigint MINVALUE 1 NO CYCLE CACHE 1;
-COMMENT ON SEQUENCE token_sequence IS 'the last fencing token; moved by advisory_lock itself';
+-- Fencing tokens: the last one reserved is the position of the sequence.  Only
+-- the library moves it, see tokens/sequence.c.
+CREATE SEQUENCE advisory_lock.token_sequence AS bigint MINVALUE 1 NO CYCLE CACHE 1;
+COMMENT ON SEQUENCE advisory_lock.token_sequence IS 'the last fencing token reserved; moved by advisory_lock itself';
 
--- The newest fencing token seen for each name, see fence().
-CREATE TABLE fences
+-- The newest fencing token seen for each name, see fence().  Names are compared
+-- by their bytes, which no new version of a locale's rules can change.
+CREATE TABLE advisory_lock.fences
 (
-	name text PRIMARY KEY,
+	name text COLLATE pg_catalog."C" PRIMARY KEY,
 	token bigint NOT NULL,
-	fenced_at timestamp with time zone NOT NULL
-);
-COMMENT ON TABLE fences IS 'the newest fencing token that advisory_lock.fence() saw, by name';
+	fenced_at timestamp with time zone NOT NULL,
+	owner name NOT NULL
+)
+USING heap;
+COMMENT ON TABLE advisory_lock.fences IS 'the newest fencing token that advisory_lock.fence() saw, by name';
 
 -- What was fenced off stays so in a restored database.
-SELECT pg_catalog.pg_extension_config_dump('token_sequence', '');
-SELECT pg_catalog.pg_extension_config_dump('fences', '');
+SELECT pg_catalog.pg_extension_config_dump('advisory_lock.token_sequence', '');
+SELECT pg_catalog.pg_extension_config_dump('advisory_lock.fences', '');
 
-CREATE FUNCTION key(name text, OUT key1 integer, OUT key2 integer)
+-- Who owns the database dumps and restores it.  No grant option: the dump of
+-- such a grant could not be restored.
+GRANT SELECT, INSERT, UPDATE, DELETE ON advisory_lock.fences TO pg_database_owner;
+GRANT SELECT, UPDATE ON SEQUENCE advisory_lock.token_sequence TO pg_database_owner;
+
+CREATE FUNCTION advisory_lock.key(name text, OUT key1 integer, OUT key2 integer)
 RETURNS record
 AS 'MODULE_PATHNAME', 'advisory_lock_key'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION key(name text, OUT key1 integer, OUT key2 integer) IS 'the two keys of a name, as pg_advisory_lock(int4, int4) takes them';
+COMMENT ON FUNCTION advisory_lock.key(name text, OUT key1 integer, OUT key2 integer) IS 'the two keys of a name, as pg_advisory_lock(int4, int4) takes them';
 
-CREATE FUNCTION lock(name text)
+CREATE FUNCTION advisory_lock.lock(name text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'advisory_lock_lock'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION lock(name text) IS 'acquire a session-level lock, waiting as long as it takes; the fencing token';
+COMMENT ON FUNCTION advisory_lock.lock(name text) IS 'acquire a session-level lock, waiting as long as it takes; the fencing token';
 
-CREATE FUNCTION lock_shared(name text)
+CREATE FUNCTION advisory_lock.lock_shared(name text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'advisory_lock_lock_shared'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION lock_shared(name text) IS 'acquire a session-level lock in shared mode, waiting as long as it takes; the fencing token';
+COMMENT ON FUNCTION advisory_lock.lock_shared(name text) IS 'acquire a session-level lock in shared mode, waiting as long as it takes; the fencing token';
 
-CREATE FUNCTION try_lock(name text, timeout interval DEFAULT interval '0')
+CREATE FUNCTION advisory_lock.try_lock(name text, timeout interval DEFAULT interval '0')
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_try_lock'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION try_lock(name text, timeout interval) IS 'acquire a session-level lock, waiting for the timeout at most';
+COMMENT ON FUNCTION advisory_lock.try_lock(name text, timeout interval) IS 'acquire a session-level lock, waiting for the timeout at most';
 
-CREATE FUNCTION try_lock_shared(name text, timeout interval DEFAULT interval '0')
+CREATE FUNCTION advisory_lock.try_lock_shared(name text, timeout interval DEFAULT interval '0')
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_shared'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION try_lock_shared(name text, timeout interval) IS 'acquire a session-level lock in shared mode, waiting for the timeout at most';
+COMMENT ON FUNCTION advisory_lock.try_lock_shared(name text, timeout interval) IS 'acquire a session-level lock in shared mode, waiting for the timeout at most';
 
-CREATE FUNCTION unlock(name text)
+CREATE FUNCTION advisory_lock.unlock(name text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_unlock'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION unlock(name text) IS 'release a session-level lock once; false if it was not held';
+COMMENT ON FUNCTION advisory_lock.unlock(name text) IS 'release a session-level lock once; false if it was not held';
 
-CREATE FUNCTION unlock_shared(name text)
+CREATE FUNCTION advisory_lock.unlock_shared(name text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_unlock_shared'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION unlock_shared(name text) IS 'release a session-level lock in shared mode once; false if it was not held';
+COMMENT ON FUNCTION advisory_lock.unlock_shared(name text) IS 'release a session-level lock in shared mode once; false if it was not held';
 
-CREATE FUNCTION unlock_all()
+CREATE FUNCTION advisory_lock.unlock_all()
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_unlock_all'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION unlock_all() IS 'release every named session-level lock of this session; how many names';
+COMMENT ON FUNCTION advisory_lock.unlock_all() IS 'release every named session-level lock of this session; how many names';
 
-CREATE FUNCTION xact_lock(name text)
+CREATE FUNCTION advisory_lock.xact_lock(name text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION xact_lock(name text) IS 'acquire a lock until the transaction ends, waiting as long as it takes; the fencing token';
+COMMENT ON FUNCTION advisory_lock.xact_lock(name text) IS 'acquire a lock until the transaction ends, waiting as long as it takes; the fencing token';
 
-CREATE FUNCTION xact_lock_shared(name text)
+CREATE FUNCTION advisory_lock.xact_lock_shared(name text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock_shared'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION xact_lock_shared(name text) IS 'acquire a lock in shared mode until the transaction ends, waiting as long as it takes; the fencing token';
+COMMENT ON FUNCTION advisory_lock.xact_lock_shared(name text) IS 'acquire a lock in shared mode until the transaction ends, waiting as long as it takes; the fencing token';
 
-CREATE FUNCTION try_xact_lock(name text, timeout interval DEFAULT interval '0')
+CREATE FUNCTION advisory_lock.try_xact_lock(name text, timeout interval DEFAULT interval '0')
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION try_xact_lock(name text, timeout interval) IS 'acquire a lock until the transaction ends, waiting for the timeout at most';
+COMMENT ON FUNCTION advisory_lock.try_xact_lock(name text, timeout interval) IS 'acquire a lock until the transaction ends, waiting for the timeout at most';
 
-CREATE FUNCTION try_xact_lock_shared(name text, timeout interval DEFAULT interval '0')
+CREATE FUNCTION advisory_lock.try_xact_lock_shared(name text, timeout interval DEFAULT interval '0')
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock_shared'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION try_xact_lock_shared(name text, timeout interval) IS 'acquire a lock in shared mode until the transaction ends, waiting for the timeout at most';
+COMMENT ON FUNCTION advisory_lock.try_xact_lock_shared(name text, timeout interval) IS 'acquire a lock in shared mode until the transaction ends, waiting for the timeout at most';
 
-CREATE FUNCTION lock_many(names text[])
+CREATE FUNCTION advisory_lock.lock_many(names text[])
 RETURNS bigint[]
 AS 'MODULE_PATHNAME', 'advisory_lock_lock_many'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION lock_many(names text[]) IS 'acquire several session-level locks, all or none, in key order; the fencing tokens';
+COMMENT ON FUNCTION advisory_lock.lock_many(names text[]) IS 'acquire several session-level locks, all or none, in key order; the fencing tokens';
 
-CREATE FUNCTION try_lock_many(names text[], timeout interval DEFAULT interval '0')
+CREATE FUNCTION advisory_lock.try_lock_many(names text[], timeout interval DEFAULT interval '0')
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_many'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION try_lock_many(names text[], timeout interval) IS 'acquire several session-level locks, all or none, waiting for the timeout at most';
+COMMENT ON FUNCTION advisory_lock.try_lock_many(names text[], timeout interval) IS 'acquire several session-level locks, all or none, waiting for the timeout at most';
 
-CREATE FUNCTION unlock_many(names text[])
+CREATE FUNCTION advisory_lock.unlock_many(names text[])
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_unlock_many'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION unlock_many(names text[]) IS 'release several session-level locks once each; how many were released';
+COMMENT ON FUNCTION advisory_lock.unlock_many(names text[]) IS 'release several session-level locks once each; how many were released';
 
-CREATE FUNCTION acquire_permit(name text, permits integer, timeout interval DEFAULT NULL)
+CREATE FUNCTION advisory_lock.acquire_permit(name text, permits integer, timeout interval DEFAULT NULL)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_acquire_permit'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION acquire_permit(name text, permits integer, timeout interval) IS 'acquire one of so many permits, session-level; its number, or NULL when the time ran out';
+COMMENT ON FUNCTION advisory_lock.acquire_permit(name text, permits integer, timeout interval) IS 'acquire one of so many permits, session-level; its number, or NULL when the time ran out';
 
-CREATE FUNCTION release_permit(name text, permit integer)
+CREATE FUNCTION advisory_lock.release_permit(name text, permit integer)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_release_permit'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION release_permit(name text, permit integer) IS 'release a permit; false if it was not held';
+COMMENT ON FUNCTION advisory_lock.release_permit(name text, permit integer) IS 'release a permit; false if it was not held';
 
-CREATE FUNCTION token(name text)
+CREATE FUNCTION advisory_lock.token(name text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'advisory_lock_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION token(name text) IS 'the fencing token of the lock this session holds, NULL if it does not';
+COMMENT ON FUNCTION advisory_lock.token(name text) IS 'the fencing token of the lock this session holds, NULL if it does not';
 
-CREATE FUNCTION is_locked(name text)
+CREATE FUNCTION advisory_lock.is_locked(name text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'advisory_lock_is_locked'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION is_locked(name text) IS 'does any session hold the lock, in any mode';
+COMMENT ON FUNCTION advisory_lock.is_locked(name text) IS 'does any session hold the lock, in any mode';
 
-CREATE FUNCTION fence(name text, token bigint)
+CREATE FUNCTION advisory_lock.fence(name text, token bigint)
 RETURNS void
 AS 'MODULE_PATHNAME', 'advisory_lock_fence'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION fence(name text, token bigint) IS 'fail unless the token is the newest seen for the name; lock out others until the transaction ends';
+COMMENT ON FUNCTION advisory_lock.fence(name text, token bigint) IS 'fail unless the token is the newest seen for the name; lock out others until the transaction ends';
 
-CREATE FUNCTION terminate_holders(name text)
+CREATE FUNCTION advisory_lock.forget_fences(older_than interval)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_forget_fences'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.forget_fences(older_than interval) IS 'forget the fences that nobody has raised for so long; how many';
+
+-- A token that was refused would pass again: for the database's owner to decide.
+REVOKE EXECUTE ON FUNCTION advisory_lock.forget_fences(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advisory_lock.forget_fences(interval) TO pg_database_owner;
+
+CREATE FUNCTION advisory_lock.terminate_holders(name text)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
+COMMENT ON FUNCTION advisory_lock.terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
 
-CREATE FUNCTION reset_stats(name text DEFAULT NULL)
+CREATE FUNCTION advisory_lock.reset_stats(name text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'advisory_lock_reset_stats'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION reset_stats(name text) IS 'begin the statistics of a name anew, or of all names';
+COMMENT ON FUNCTION advisory_lock.reset_stats(name text) IS 'begin the statistics of a name anew, or of all names';
 
--- Statistics are everybody's: only who created the extension may reset them,
--- and may let others.
-REVOKE EXECUTE ON FUNCTION reset_stats(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reset_stats(text) TO @extowner@;
+-- Statistics are everybody's: the database's owner alone may reset them.
+REVOKE EXECUTE ON FUNCTION advisory_lock.reset_stats(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advisory_lock.reset_stats(text) TO pg_database_owner;
 
 -- Procedures end the transaction before they wait, and so hold no snapshot.
 
-CREATE PROCEDURE acquire(name text, timeout interval DEFAULT NULL,
+CREATE PROCEDURE advisory_lock.acquire(name text, timeout interval DEFAULT NULL,
 						 shared boolean DEFAULT false, permits integer DEFAULT NULL,
 						 INOUT token bigint DEFAULT NULL, INOUT permit integer DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'advisory_lock_acquire'
 LANGUAGE C;
-COMMENT ON PROCEDURE acquire(text, interval, boolean, integer, INOUT bigint, INOUT integer) IS 'acquire a session-level lock or a permit, waiting without a snapshot; the token is NULL when the time ran out';
+COMMENT ON PROCEDURE advisory_lock.acquire(text, interval, boolean, integer, INOUT bigint, INOUT integer) IS 'acquire a session-level lock or a permit, waiting without a snapshot; the token is NULL when the time ran out';
 
-CREATE PROCEDURE acquire_many(names text[], timeout interval DEFAULT NULL,
+CREATE PROCEDURE advisory_lock.acquire_many(names text[], timeout interval DEFAULT NULL,
 							  INOUT tokens bigint[] DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'advisory_lock_acquire_many'
 LANGUAGE C;
-COMMENT ON PROCEDURE acquire_many(text[], interval, INOUT bigint[]) IS 'acquire several session-level locks, all or none, waiting without a snapshot; the tokens are NULL when the time ran out';
+COMMENT ON PROCEDURE advisory_lock.acquire_many(text[], interval, INOUT bigint[]) IS 'acquire several session-level locks, all or none, waiting without a snapshot; the tokens are NULL when the time ran out';
 
 -- The views.  Rows of locks are those of pg_locks, so nothing can make them
 -- wrong; the registry adds what it knows.
 
-CREATE FUNCTION label(key1 integer, key2 integer, pid integer, role oid,
+CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer, role oid,
 					  OUT name text, OUT acquired_at timestamp with time zone,
 					  OUT delayed_until timestamp with time zone, OUT token bigint)
 RETURNS record
 AS 'MODULE_PATHNAME', 'advisory_lock_label'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION label(integer, integer, integer, oid) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
+COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer, oid) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
 
-CREATE FUNCTION delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
+CREATE FUNCTION advisory_lock.delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
 							  OUT delayed_until timestamp with time zone)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_delayed_names'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION delayed_names() IS 'names kept off after their holder was lost; for the view advisory_lock.locks';
+COMMENT ON FUNCTION advisory_lock.delayed_names() IS 'names kept off after their holder was lost; for the view advisory_lock.locks';
 
-CREATE FUNCTION name_statistics(OUT name text, OUT acquisitions bigint, OUT waits bigint, OUT timeouts bigint,
+CREATE FUNCTION advisory_lock.name_statistics(OUT name text, OUT acquisitions bigint, OUT waits bigint, OUT timeouts bigint,
 								OUT total_wait_time double precision, OUT max_wait_time double precision,
 								OUT total_hold_time double precision, OUT max_hold_time double precision,
 								OUT last_acquired_at timestamp with time zone,
@@ -201,15 +228,15 @@ CREATE FUNCTION name_statistics(OUT name text, OUT acquisitions bigint, OUT wait
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_name_statistics'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION name_statistics() IS 'statistics by name; for the view advisory_lock.stats';
+COMMENT ON FUNCTION advisory_lock.name_statistics() IS 'statistics by name; for the view advisory_lock.stats';
 
-CREATE FUNCTION registry_counters(OUT names bigint, OUT max_names bigint, OUT evicted bigint, OUT untracked bigint)
+CREATE FUNCTION advisory_lock.registry_counters(OUT names bigint, OUT max_names bigint, OUT evicted bigint, OUT untracked bigint)
 RETURNS record
 AS 'MODULE_PATHNAME', 'advisory_lock_registry_counters'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION registry_counters() IS 'how full the registry is; for the view advisory_lock.registry';
+COMMENT ON FUNCTION advisory_lock.registry_counters() IS 'how full the registry is; for the view advisory_lock.registry';
 
-CREATE VIEW locks AS
+CREATE VIEW advisory_lock.locks WITH (security_invoker = true) AS
 SELECT label.name,
 	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
 	   l.granted AND label.delayed_until IS NULL AS granted,
@@ -220,27 +247,27 @@ SELECT label.name,
 	   label.acquired_at,
 	   l.waitstart AS waiting_since,
 	   label.token,
-	   CASE WHEN NOT l.granted THEN pg_blocking_pids(l.pid) END AS blocked_by,
+	   CASE WHEN NOT l.granted THEN pg_catalog.pg_blocking_pids(l.pid) END AS blocked_by,
 	   k.key1,
 	   k.key2,
 	   label.delayed_until
-  FROM pg_locks l
-	   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  FROM pg_catalog.pg_locks l
+	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
 								  l.objid::bigint::bit(32)::integer AS key2) k
-	   CROSS JOIN LATERAL label(k.key1, k.key2, l.pid, a.usesysid) label
+	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid, a.usesysid) label
  WHERE l.locktype = 'advisory'
    AND l.objsubid = 2
-   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
 SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until
-  FROM delayed_names() d;
-COMMENT ON VIEW locks IS 'who holds or awaits which named lock';
+  FROM advisory_lock.delayed_names() d;
+COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which named lock';
 
-CREATE VIEW stats AS SELECT * FROM name_statistics();
-COMMENT ON VIEW stats IS 'statistics by name, times in milliseconds';
+CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS SELECT * FROM advisory_lock.name_statistics();
+COMMENT ON VIEW advisory_lock.stats IS 'statistics by name, times in milliseconds';
 
-CREATE VIEW registry AS SELECT * FROM registry_counters();
-COMMENT ON VIEW registry IS 'how full the registry of names is';
+CREATE VIEW advisory_lock.registry WITH (security_invoker = true) AS SELECT * FROM advisory_lock.registry_counters();
+COMMENT ON VIEW advisory_lock.registry IS 'how full the registry of names is';
 
-GRANT SELECT ON locks, stats, registry TO PUBLIC;
+GRANT SELECT ON advisory_lock.locks, advisory_lock.stats, advisory_lock.registry TO PUBLIC;

@@ -21,7 +21,7 @@ RESET advisory_lock.allow_standby;
 
 -- But neither see nor forge a token other than by the functions.
 TABLE advisory_lock.fences;
-INSERT INTO advisory_lock.fences VALUES ('a', 1, now());
+INSERT INTO advisory_lock.fences VALUES ('a', 1, now(), current_user);
 UPDATE advisory_lock.fences SET token = 1;
 DELETE FROM advisory_lock.fences;
 TRUNCATE advisory_lock.fences;

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the advisory_lock authors
 
-# Who may create objects in a database may create the extension, and then has
-# the rights of its owner, and no more.  Needs a login of an ordinary role.
+# Who may create objects in a database may create the extension, and gets no
+# power over others by it: what they call stays the extension's own.  Who owns
+# the database can dump it, restore it, and drop it.  Needs logins of ordinary
+# roles.
 
 use strict;
 use warnings FATAL => 'all';
@@ -14,32 +16,180 @@ use AdvisoryLock;
 
 my $node = start_node('main', extension => 0);
 $node->safe_psql('postgres', $_)
-  foreach 'CREATE ROLE "an owner" LOGIN', 'CREATE ROLE "another" LOGIN',
-  'CREATE DATABASE theirs', 'GRANT CREATE ON DATABASE theirs TO "an owner"';
+  foreach 'CREATE ROLE "an owner" LOGIN CREATEDB', 'CREATE ROLE "another" LOGIN',
+  'CREATE ROLE "a creator" LOGIN', 'CREATE DATABASE theirs OWNER "an owner"',
+  'GRANT CREATE ON DATABASE theirs TO "a creator"';
 
 sub session_of
 {
-	local $ENV{PGUSER} = $_[0];
-	return session($node, 'theirs');
+	my ($role, $database) = @_;
+
+	local $ENV{PGUSER} = $role;
+	return session($node, $database // 'theirs');
 }
 
-my ($owner, $another) = (session_of('an owner'), session_of('another'));
+# Runs one of PostgreSQL's programs as a role.
+sub run_as
+{
+	my ($role, $name, @command) = @_;
+
+	local $ENV{PGUSER} = $role;
+	return command_ok(\@command, $name);
+}
+
+# Each as a statement and the SQLSTATE that it ends with.
+sub states_are
+{
+	my ($who, $session, @pairs) = @_;
+
+	while (my ($sql, $state) = splice @pairs, 0, 2)
+	{
+		is($session->sqlstate_of($sql), $state, "$who: $sql");
+	}
+	return;
+}
+
+my ($owner, $creator, $another) = map { session_of($_) } 'an owner', 'a creator', 'another';
+my $super = session($node, 'theirs');
+
+# A schema of that name that is there before is nobody's to take over.
+states_are('a creator', $creator,
+	'CREATE SCHEMA advisory_lock' => '00000',
+	'CREATE PROCEDURE advisory_lock.acquire(text) LANGUAGE plpgsql AS $$
+		BEGIN ALTER ROLE "a creator" SUPERUSER; END $$' => '00000');
+is($_->sqlstate_of('CREATE EXTENSION advisory_lock'), '42P06', 'a schema made before is an error')
+  foreach $creator, $super;
+$creator->query('DROP SCHEMA advisory_lock CASCADE');
+
+# What stands in the search_path or in the default privileges of who creates
+# it leads nothing astray.
 is($another->sqlstate_of('CREATE EXTENSION advisory_lock'), '42501',
 	'who may not create objects may not create the extension');
-is($owner->sqlstate_of('CREATE EXTENSION advisory_lock'), '00000', 'who may, may');
+$creator->query($_)
+  foreach 'CREATE SCHEMA astray',
+  'CREATE FUNCTION astray.current_database() RETURNS name LANGUAGE sql AS $$SELECT NULL::name$$',
+  'CREATE FUNCTION astray.eq(oid, oid) RETURNS boolean LANGUAGE sql AS $$SELECT true$$',
+  'CREATE OPERATOR astray.= (leftarg = oid, rightarg = oid, function = astray.eq)',
+  'CREATE TABLE astray.pg_locks (pid integer)',
+  'CREATE DOMAIN astray.interval AS text',
+  'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO another',
+  'ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO another',
+  'SET search_path = astray, pg_catalog';
+is($creator->sqlstate_of('CREATE EXTENSION advisory_lock'), '00000', 'who may, may');
+$creator->query($_)
+  foreach 'RESET search_path',
+  'ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM another',
+  'ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM another';
+is( $super->query(<<'EOT'), '', 'its views depend on nothing outside of itself and the catalogs');
+SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+FROM pg_depend AS d, pg_identify_object(d.refclassid, d.refobjid, 0) AS i
+WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid > 16383
+    AND (SELECT ev_class FROM pg_rewrite WHERE oid = d.objid) IN (
+        SELECT oid FROM pg_class WHERE relnamespace = 'advisory_lock'::regnamespace)
+    AND split_part(i.identity, '.', 1) <> 'advisory_lock'
+EOT
 
-foreach my $session ($owner, $another)
+# Everybody can lock; nobody can put himself in the place of what others call.
+foreach my $session ($owner, $creator, $another)
 {
 	my $who = $session->query('SELECT current_user');
 
 	cmp_ok($session->query("SELECT advisory_lock.lock('$who')"), '>', 0, "$who can lock");
-	is($session->sqlstate_of("SELECT advisory_lock.fence('$who', advisory_lock.token('$who'))"),
-		'00000', "$who can fence");
-	is($session->sqlstate_of($_), '42501', "$who may not: $_")
-	  foreach 'TABLE advisory_lock.fences', "SELECT nextval('advisory_lock.token_sequence')",
-	  "SELECT setval('advisory_lock.token_sequence', 1)";
+	states_are($who, $session,
+		"SELECT advisory_lock.fence('$who', advisory_lock.token('$who'))" => '00000',
+		'ALTER SCHEMA advisory_lock RENAME TO mine' => '42501',
+		'ALTER SCHEMA advisory_lock OWNER TO CURRENT_USER' => '42501',
+		'DROP SCHEMA advisory_lock CASCADE' => '42501',
+		'CREATE FUNCTION advisory_lock.lock(varchar) RETURNS bigint LANGUAGE sql AS $$SELECT 1::bigint$$' => '42501',
+		'CREATE TABLE advisory_lock.mine ()' => '42501',
+		'ALTER FUNCTION advisory_lock.lock(text) RENAME TO mine' => '42501',
+		'ALTER FUNCTION advisory_lock.lock(text) SET SCHEMA public' => '42501',
+		'CREATE OR REPLACE FUNCTION advisory_lock.lock(name text) RETURNS bigint LANGUAGE sql AS $$SELECT 1::bigint$$' => '42501',
+		'DROP TABLE advisory_lock.fences' => '42501',
+		'ALTER TABLE advisory_lock.fences ADD CHECK (false)' => '42501',
+		'CREATE TRIGGER t AFTER INSERT ON advisory_lock.fences EXECUTE FUNCTION suppress_redundant_updates_trigger()' => '42501',
+		'CREATE RULE r AS ON INSERT TO advisory_lock.fences DO INSTEAD NOTHING' => '42501',
+		'ALTER SEQUENCE advisory_lock.token_sequence RESTART' => '42501',
+		'ALTER EXTENSION advisory_lock DROP SCHEMA advisory_lock' => '42501',
+		'ALTER EXTENSION advisory_lock DROP FUNCTION advisory_lock.lock(text)' => '42501');
 }
-is($owner->sqlstate_of('SELECT advisory_lock.reset_stats()'), '00000', 'the owner may reset statistics');
-is($another->sqlstate_of('SELECT advisory_lock.reset_stats()'), '42501', 'nobody else may');
+states_are('a creator', $creator,
+	'ALTER EXTENSION advisory_lock SET SCHEMA astray' => '0A000',
+	'TABLE advisory_lock.fences' => '42501',
+	'SELECT advisory_lock.reset_stats()' => '42501',
+	"SELECT advisory_lock.forget_fences('0')" => '42501',
+	"SELECT setval('advisory_lock.token_sequence', 1)" => '42501');
+
+# An object of one's own can be added to the extension; it stays outside of
+# the schema, where nobody looks for it.
+states_are('a creator', $creator,
+	'CREATE FUNCTION astray.acquire(text) RETURNS bigint LANGUAGE sql AS $$SELECT 1::bigint$$' => '00000',
+	'ALTER EXTENSION advisory_lock ADD FUNCTION astray.acquire(text)' => '00000',
+	'ALTER FUNCTION astray.acquire(text) SET SCHEMA advisory_lock' => '42501',
+	'ALTER EXTENSION advisory_lock DROP FUNCTION astray.acquire(text)' => '00000',
+	'DROP SCHEMA astray CASCADE' => '00000');
+
+# The owner of the database has what he needs, and no more.
+states_are('an owner', $owner,
+	'TABLE advisory_lock.fences' => '00000',
+	'SELECT advisory_lock.reset_stats()' => '00000',
+	'TRUNCATE advisory_lock.fences' => '42501',
+	'DROP EXTENSION advisory_lock' => '42501');
+
+# He dumps and restores it, twice, in databases that others have created; what
+# was fenced off stays so.
+my $token = $owner->query("SELECT advisory_lock.token('an owner')");
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/theirs.dump';
+run_as('an owner', 'the owner of a database can dump it',
+	'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr('theirs'));
+$owner->query('CREATE DATABASE restored TEMPLATE template0');
+foreach my $round ('restore it', 'and once more, over it')
+{
+	run_as('an owner', $round, 'pg_restore', '-e', '--clean', '--if-exists',
+		'-d', $node->connstr('restored'), $dump);
+	my $restored = session_of('an owner', 'restored');
+	is($restored->query("SELECT token, owner FROM advisory_lock.fences WHERE name = 'an owner'"),
+		"$token|an owner", "$round: with its fences");
+	cmp_ok($restored->query("SELECT advisory_lock.lock('an owner')"), '>', $token,
+		"$round: the next token is above those of the dump");
+	$restored->quit;
+}
+my ($commands) = run_command([ 'pg_restore', '-f', '-', $dump ]);
+unlike($commands,
+	qr/^(GRANT|REVOKE|CREATE SCHEMA advisory_lock|SET SESSION AUTHORIZATION)/m,
+	'the dump asks for nothing that an owner could not restore');
+
+# A superuser who is not the bootstrap superuser owns nothing of it either,
+# and so keeps no power when he is one no more.
+$super->query('CREATE DATABASE supers');
+$super->query('CREATE ROLE "a superuser" LOGIN SUPERUSER');
+my $other_super = session_of('a superuser', 'supers');
+$other_super->query('CREATE EXTENSION advisory_lock');
+is( $other_super->query(<<'EOT'), '10|a superuser', 'the objects belong to the bootstrap superuser');
+SELECT string_agg(DISTINCT owner::text, ' '), current_user
+FROM (SELECT nspowner AS owner FROM pg_namespace WHERE nspname = 'advisory_lock'
+    UNION SELECT relowner FROM pg_class WHERE relnamespace = 'advisory_lock'::regnamespace
+    UNION SELECT proowner FROM pg_proc WHERE pronamespace = 'advisory_lock'::regnamespace) AS owners
+EOT
+is($other_super->query('SHOW role'), 'none', 'and the role is what it was');
+$super->query('ALTER ROLE "a superuser" NOSUPERUSER');
+states_are('a former superuser', $other_super,
+	'CREATE OR REPLACE FUNCTION advisory_lock.lock(name text) RETURNS bigint LANGUAGE sql AS $$SELECT 1::bigint$$' => '42501',
+	'ALTER SCHEMA advisory_lock RENAME TO mine' => '42501');
+
+# Who created it can go, and leaves nothing of himself behind.
+$creator->query('DROP EXTENSION advisory_lock');
+is($super->query("SELECT count(*) FROM pg_namespace WHERE nspname = 'advisory_lock'"),
+	'0', 'who created the extension can drop it, and its schema goes with it');
+$creator->query('CREATE EXTENSION advisory_lock');
+$creator->quit;
+$super->query('REASSIGN OWNED BY "a creator" TO "an owner"; DROP OWNED BY "a creator"; DROP ROLE "a creator"');
+is( $super->query(<<'EOT'), '', 'no privilege names a role that is gone');
+SELECT classoid::regclass, objoid, a.grantee FROM pg_init_privs, aclexplode(initprivs) AS a
+WHERE a.grantee <> 0 AND a.grantee NOT IN (SELECT oid FROM pg_authid)
+EOT
+run_as('an owner', 'the database can still be dumped', 'pg_dump', '-f', $dump, '-d', $node->connstr('theirs'));
+unlike(slurp_file($dump), qr/^(GRANT|REVOKE).*\b\d{5}/m, 'without a number in the place of a role');
+states_are('an owner', $owner, 'DROP EXTENSION advisory_lock' => '00000');
 
 done_testing();

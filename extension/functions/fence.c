@@ -7,6 +7,11 @@
  * token in the transaction that writes, then a job that is no longer the
  * newest is refused there, and its writes go with the transaction.
  *
+ * The row of a name belongs to the role that made it, or else anybody could
+ * shut out a job by showing a newer token of his own.  The role is kept by
+ * name: an OID would be another role's on the server where a dump is restored,
+ * and a regrole could not be restored where the role does not exist.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
@@ -14,21 +19,21 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "base/key.h"
+#include "base/member.h"
 #include "tokens/token.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_fence);
+PG_FUNCTION_INFO_V1(advisory_lock_forget_fences);
 
 /*
  * Raise the newest token seen, unless it is newer than ours.  The row is
@@ -36,69 +41,107 @@ PG_FUNCTION_INFO_V1(advisory_lock_fence);
  * one after the other.
  */
 static const char *const RAISE_FENCE =
-"INSERT INTO advisory_lock.fences AS f (name, token, fenced_at)"
-" VALUES ($1, $2, pg_catalog.clock_timestamp())"
+"INSERT INTO advisory_lock.fences AS f (name, token, fenced_at, owner)"
+" VALUES ($1, $2, pg_catalog.clock_timestamp(), $3)"
 " ON CONFLICT (name) DO UPDATE"
 " SET token = EXCLUDED.token, fenced_at = EXCLUDED.fenced_at"
-" WHERE f.token OPERATOR(pg_catalog.<=) EXCLUDED.token";
+" WHERE f.token OPERATOR(pg_catalog.<=) EXCLUDED.token"
+" RETURNING f.token, f.owner";
 
-static const char *const NEWEST_TOKEN =
-"SELECT token FROM advisory_lock.fences WHERE name OPERATOR(pg_catalog.=) $1";
+static const char *const NEWEST_FENCE =
+"SELECT token, owner FROM advisory_lock.fences"
+" WHERE name OPERATOR(pg_catalog.=) $1";
 
-/* The owner of the table, who alone may write to it. */
-static Oid
-fences_owner(void)
+static const char *const FORGET_FENCES =
+"DELETE FROM advisory_lock.fences"
+" WHERE (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) fenced_at) OPERATOR(pg_catalog.>) $1";
+
+/* The row of a name after the call */
+typedef struct Fence
 {
-	Oid			schema = get_namespace_oid("advisory_lock", false);
-	Oid			table = get_relname_relid("fences", schema);
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid			owner;
+	bool		raised;
+	int64		token;
+	char	   *owner;
+} Fence;
 
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"advisory_lock.fences\" does not exist")));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* Run one statement with the parameters (name, token). */
+/* With the rights of the table's owner, whoever calls. */
 static void
-run_fence_query(const char *query, int expected, Datum *params)
+run_as_owner(const char *query, int expected, int nargs, Oid *types, Datum *params)
 {
-	Oid			types[2] = {TEXTOID, INT8OID};
-	int			result = SPI_execute_with_args(query, 2, types, params, NULL, false, 1);
+	Oid			user;
+	int			security_context;
+	int			result;
 
+	GetUserIdAndSecContext(&user, &security_context);
+	SetUserIdAndSecContext(member_owner(MEMBER_FENCES),
+						   security_context | SECURITY_LOCAL_USERID_CHANGE);
+	result = SPI_execute_with_args(query, nargs, types, params, NULL, false, 0);
+	SetUserIdAndSecContext(user, security_context);
 	if (result != expected)
 		elog(ERROR, "SPI_execute_with_args returned %s", SPI_result_code_string(result));
 }
 
-/* The newest token seen for the name. */
-static int64
-newest_token(Datum *params)
+/* The one row that the last query returned, if it did. */
+static void
+read_fence(Fence *fence)
 {
 	bool		isnull;
 
-	run_fence_query(NEWEST_TOKEN, SPI_OK_SELECT, params);
 	if (SPI_processed == 0)
-		return 0;
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		return;
+	fence->token = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, 1, &isnull));
+	fence->owner = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+}
+
+/* Raise the fence if the token is not older; what the row says then. */
+static Fence
+raise_fence(const NamedLock *lock, int64 token)
+{
+	Oid			types[3] = {TEXTOID, INT8OID, NAMEOID};
+	Datum		params[3] = {
+		CStringGetTextDatum(lock->name),
+		Int64GetDatum(token),
+		CStringGetDatum(GetUserNameFromId(GetUserId(), false))
+	};
+	Fence		fence = {0};
+
+	run_as_owner(RAISE_FENCE, SPI_OK_INSERT_RETURNING, 3, types, params);
+	fence.raised = SPI_processed > 0;
+	if (!fence.raised)
+		run_as_owner(NEWEST_FENCE, SPI_OK_SELECT, 1, types, params);
+	read_fence(&fence);
+	return fence;
+}
+
+/*
+ * May the current role raise what the owner has made?  Inside of a SECURITY
+ * DEFINER function that is the function's owner, as for everything else.
+ */
+static void
+check_fence_owner(const NamedLock *lock, const char *owner)
+{
+	Oid			role = owner ? get_role_oid(owner, true) : InvalidOid;
+
+	if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for the fence of advisory lock \"%s\"", lock->name),
+			 errdetail("It belongs to the role that called advisory_lock.fence() for this name first."),
+			 errhint("Call it as a member of that role, or ask the owner of the database to change or delete the row in advisory_lock.fences.")));
 }
 
 static void
-raise_fence(const NamedLock *lock, int64 token)
+check_fence_raised(const NamedLock *lock, int64 token, const Fence *fence)
 {
-	Datum		params[2] = {CStringGetTextDatum(lock->name), Int64GetDatum(token)};
-
-	run_fence_query(RAISE_FENCE, SPI_OK_INSERT, params);
-	if (SPI_processed == 0)
+	if (!fence->raised)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("fencing token " INT64_FORMAT " of advisory lock \"%s\" is out of date",
 						token, lock->name),
-				 errdetail("The newer token " INT64_FORMAT " has been used.",
-						   newest_token(params)),
+				 errdetail("The newer token " INT64_FORMAT " has been used.", fence->token),
 				 errhint("The lock was lost and somebody else has taken it: stop this job.")));
 }
 
@@ -126,18 +169,62 @@ Datum
 advisory_lock_fence(PG_FUNCTION_ARGS)
 {
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	Oid			user;
-	int			security_context;
+	Fence		fence;
 
 	PreventCommandIfReadOnly("advisory_lock.fence()");
 	PreventCommandIfParallelMode("advisory_lock.fence()");
 	check_token(fcinfo, 1, &lock);
 
-	GetUserIdAndSecContext(&user, &security_context);
-	SetUserIdAndSecContext(fences_owner(), security_context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
-	raise_fence(&lock, PG_GETARG_INT64(1));
+	fence = raise_fence(&lock, PG_GETARG_INT64(1));
+	check_fence_owner(&lock, fence.owner);
+	check_fence_raised(&lock, PG_GETARG_INT64(1), &fence);
 	SPI_finish();
-	SetUserIdAndSecContext(user, security_context);
 	PG_RETURN_VOID();
+}
+
+static bool
+is_negative(const Interval *interval)
+{
+	Interval	zero = {0};
+
+	return DatumGetBool(DirectFunctionCall2(interval_lt,
+											IntervalPGetDatum(interval),
+											IntervalPGetDatum(&zero)));
+}
+
+static Datum
+older_than_arg(FunctionCallInfo fcinfo, int argno)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("age of the fences to forget must not be null")));
+	if (is_negative(PG_GETARG_INTERVAL_P(argno)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("age of the fences to forget must not be negative")));
+	return PG_GETARG_DATUM(argno);
+}
+
+/*
+ * forget_fences(older_than interval) returns bigint
+ *
+ * Deletes what nobody has raised for so long; how many.  From then on any
+ * token passes for those names.
+ */
+Datum
+advisory_lock_forget_fences(PG_FUNCTION_ARGS)
+{
+	Datum		age = older_than_arg(fcinfo, 0);
+	Oid			type = INTERVALOID;
+	uint64		forgotten;
+
+	PreventCommandIfReadOnly("advisory_lock.forget_fences()");
+	PreventCommandIfParallelMode("advisory_lock.forget_fences()");
+	SPI_connect();
+	run_as_owner(FORGET_FENCES, SPI_OK_DELETE, 1, &type, &age);
+	forgotten = SPI_processed;
+	SPI_finish();
+	PG_RETURN_INT64(forgotten);
 }

@@ -30,15 +30,12 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xlog.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/member.h"
 #include "registry/registry.h"
 #include "tokens/token.h"
 #include "tokens/token_block.h"
@@ -69,46 +66,6 @@ sequence_data(Page page)
 	HeapTupleHeader tuple = (HeapTupleHeader) PageGetItem(page, item);
 
 	return (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
-}
-
-static Oid	known_sequence = InvalidOid;
-
-/* The sequence may have been dropped. */
-static void
-forget_sequence(Datum arg pg_attribute_unused(), Oid relid)
-{
-	if (relid == known_sequence || relid == InvalidOid)
-		known_sequence = InvalidOid;
-}
-
-static Oid
-look_up_sequence(void)
-{
-	Oid			schema = get_namespace_oid("advisory_lock", true);
-	Oid			sequence = OidIsValid(schema) ? get_relname_relid("token_sequence", schema) : InvalidOid;
-
-	if (!OidIsValid(sequence))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("sequence \"advisory_lock.token_sequence\" does not exist"),
-				 errhint("Create the extension \"advisory_lock\" in this database.")));
-	return sequence;
-}
-
-/* The OID of the sequence, kept until an invalidation says otherwise. */
-static Oid
-token_sequence(void)
-{
-	static bool registered = false;
-
-	if (!registered)
-	{
-		CacheRegisterRelcacheCallback(forget_sequence, (Datum) 0);
-		registered = true;
-	}
-	if (!OidIsValid(known_sequence))
-		known_sequence = look_up_sequence();
-	return known_sequence;
 }
 
 static SequencePage
@@ -243,8 +200,8 @@ token_draw(void)
 	if (RecoveryInProgress())
 		return NO_TOKEN;
 	if (registry())
-		return token_from_block(token_sequence());
-	return reserve_tokens(token_sequence(), 1);
+		return token_from_block(member_relation(MEMBER_TOKEN_SEQUENCE));
+	return reserve_tokens(member_relation(MEMBER_TOKEN_SEQUENCE), 1);
 }
 
 /*
@@ -254,7 +211,7 @@ token_draw(void)
 bool
 token_was_issued(int64 token)
 {
-	Oid			sequence = token_sequence();
+	Oid			sequence = member_relation(MEMBER_TOKEN_SEQUENCE);
 	SequencePage seq = open_sequence_page(sequence, BUFFER_LOCK_SHARE);
 	int64		last_reserved = last_token(&seq);
 	int64		last_given;

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * member.h
+ *	  The relations that belong to the extension.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MEMBER_H
+#define MEMBER_H
+
+/* In the order of the table in member.c */
+typedef enum Member
+{
+	MEMBER_TOKEN_SEQUENCE,
+	MEMBER_FENCES
+} Member;
+
+extern Oid	member_relation(Member member);
+extern Oid	member_owner(Member member);
+
+#endif							/* MEMBER_H */
