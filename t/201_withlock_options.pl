@@ -63,7 +63,10 @@ my @wrong = (
 	[['x', '-t'], qr/an argument is missing after -t/],
 	[['x', '-s', '--permits', '2', 'true'], qr/--shared and --permits exclude/],
 	[['x', '-s', '--also', 'y', 'true'], qr/--also goes with neither/],
-	[['x', '--permits', '2', '--transaction', 'true'], qr/does not go with --transaction/],
+	[['x', '--permits', '2', '--transaction', 'true'], qr/do not go with --transaction/],
+	[['x', '--also', 'y', '--transaction', 'true'], qr/do not go with --transaction/],
+	[['x', '--transaction', '--lock-delay', '10s', 'true'], qr/does not go with --transaction/],
+	[['x', '--transaction', '--lock-delay', '0', '-d', 'host=/nonexistent', 'true'], qr/does not go with --transaction/],
 	[['x', '--keep', '--on-lost', 'ignore', 'true'], qr/does not go with --on-lost ignore/],
 	[['x', '--json', 'true'], qr/--json and --watch go with/],
 	[['--status'], qr/no lock is named/],
@@ -132,9 +135,14 @@ my $ended = withlock('--help');
 is($ended->status, 0, '--help exits with 0');
 is($ended->stderr, '', '... with nothing on stderr');
 my $help = $ended->stdout;
-is(scalar(grep { length > 80 } split /\n/, $help), 0, 'the lines of the help are not too long');
+my @help = split /\n/, $help;
+is(scalar(grep { length > 80 } @help), 0, 'the lines of the help are not too long');
+cmp_ok(scalar @help, '<', 24, '... and fit a small terminal, with its prompt');
 
-my %in_help = map { $_ => 1 } $help =~ /^ {2}(?:-\w,| {3}) --([\w-]+)/mg;
+# Two options a line
+my @cells = map { /^(?:-\w,|   ) --/ ? (substr($_, 0, 40), substr($_ . ' ' x 40, 40)) : () } @help;
+like($_, qr/^(?:-\w,| {3}) --[\w-]+(?: [A-Z]+)? +\S.*|^ +$/, "a cell: $_") foreach @cells;
+my %in_help = map { /^(?:-\w,| {3}) --([\w-]+)/ ? ($1 => 1) : () } @cells;
 cmp_ok(scalar keys %in_help, '>', 25, 'the help lists the options');
 foreach my $option (sort keys %in_help)
 {
@@ -148,10 +156,10 @@ my $manual = do { local $/; <$page> };
 my %in_manual = map { $_ => 1 } $manual =~ /^\.It (?:Fl \w , )?Fl -([\w-]+)/mg;
 is_deeply([sort keys %in_manual], [sort keys %in_help],
 	'the manual page has the options of the help');
-my %letters_in_help = $help =~ /^ {2}-(\w), --([\w-]+)/mg;
+my %letters_in_help = map { /^-(\w), --([\w-]+)/ } @cells;
 my %letters_in_manual = $manual =~ /^\.It Fl (\w) , Fl -([\w-]+)/mg;
 is_deeply(\%letters_in_manual, \%letters_in_help, '... and their letters');
-foreach my $status (64, 69, 70, 74, 75, 126, 127)
+foreach my $status (1, 64, 69, 70, 74, 75, 126, 127)
 {
 	like($manual, qr/^\.It $status$/m, "the manual page has exit status $status");
 	like($help, qr/\b$status\b/, '... and the help');

@@ -91,7 +91,7 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 
 	0, '... nor a lock');
 
 # A lost connection is noticed through a pooler, too.
-my $lost = start_withlock('x', '--db', "${pool}postgres", '--transaction', '--lock-delay', '0', '--', 'sleep', '60');
+my $lost = start_withlock('x', '--db', "${pool}postgres", '--transaction', '--', 'sleep', '60');
 $lost->wait_command;
 $node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')");
 is($lost->wait, 74, 'a lost lock behind a pooler');

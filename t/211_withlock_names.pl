@@ -88,7 +88,9 @@ is($kill->stdout, '', '... says nothing on stdout');
 like($kill->stderr, qr/^withlock: lock "\Q$odd\E": ended 1 session\(s\)$/m, '... but that it ended the session');
 is($holder->wait, 74, '... whose withlock ends its command');
 is($waiter->wait, 0, '... and the waiter is granted');
-like(withlock('--kill', $odd)->stderr, qr/nobody holds it/, '--kill of a free lock');
+$kill = withlock('--kill', $odd);
+is($kill->status, 1, '--kill of a free lock does not look like success');
+like($kill->stderr, qr/nobody holds it/, '... and says why');
 is(withlock('--kill', $odd, '--json')->stdout, qq({"terminated": 0}\n), '... in JSON');
 
 # What is kept off after its holder was lost

@@ -107,7 +107,7 @@ EOT
 		'--status' => [75, '--status', 'busy'],
 		'--help' => [0, '--help'],
 		'an unknown option' => [64, '--nosuchoption'],
-		'--kill' => [0, '--kill', 'nobody']);
+		'--kill' => [1, '--kill', 'nobody']);
 	foreach my $name (sort keys %runs)
 	{
 		my ($status, @arguments) = @{ $runs{$name} };

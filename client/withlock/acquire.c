@@ -14,6 +14,7 @@
 
 #include "withlock/holders.h"
 #include "withlock/message.h"
+#include "withlock/nesting.h"
 #include "withlock/retry.h"
 #include "withlock/session.h"
 
@@ -85,6 +86,11 @@ wait_enter(Run *run)
 	if (!advlock_has_extension(run->session))
 		say_verbose("the database has no extension advisory_lock: no token, no "
 					"lock-delay; using pg_advisory_lock() with the same key");
+	if (!nesting_allows(run->options, run->session))
+	{
+		run_finish(run, STATUS_USAGE);
+		return;
+	}
 	run->give_up_at = has_deadline(run) ? run->deadline + SERVER_HEADSTART_MS : NEVER;
 	waiting_begin(&run->waiting, run->options, run->conninfo, &run->terminal,
 				  run->session);

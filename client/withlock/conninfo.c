@@ -9,31 +9,161 @@
  */
 #include "withlock/conninfo.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "withlock/message.h"
+#include "withlock/text.h"
+#include "withlock/uri.h"
 
-/* libpq's rule: anything else is the name of a database. */
-static bool
-is_connection_string(const char *text)
+bool
+conninfo_is_name(const char *text)
 {
-	return strncmp(text, "postgresql://", 13) == 0 ||
-		strncmp(text, "postgres://", 11) == 0 ||
-		strchr(text, '=') != NULL;
+	return strpbrk(text, "=:/@ \t\r\n\f\v") == NULL;
 }
 
-/* The value of a keyword, or NULL. */
-static const char *
-get_value(const PQconninfoOption *list, const char *keyword)
+/* The option of a keyword; NULL if libpq does not know it. */
+static PQconninfoOption *
+find_option(PQconninfoOption *list, const char *keyword)
 {
 	for (; list && list->keyword; list++)
 	{
 		if (strcmp(list->keyword, keyword) == 0)
-			return list->val;
+			return list;
 	}
 	return NULL;
+}
+
+/* Set what is not set yet.  False if memory ran out. */
+static bool
+set_value(PQconninfoOption *list, const char *keyword, const char *value)
+{
+	PQconninfoOption *option = find_option(list, keyword);
+
+	if (option && option->val == NULL && value)
+		option->val = strdup(value);
+	return option && (option->val || value == NULL);
+}
+
+/* The first that is there and, for the environment, not empty; else "". */
+static const char *
+choose_source(const Options *options)
+{
+	static const char *const variables[] = {"WITHLOCK_DB", "PG_CONNECTION_STRING"};
+	int			i;
+
+	if (options->db)
+		return options->db;
+	for (i = 0; i < 2; i++)
+	{
+		const char *value = getenv(variables[i]);
+
+		if (value && *value)
+			return value;
+	}
+	return "";
+}
+
+/*
+ * The source without white space around it, which files with secrets have,
+ * and without what other drivers add.  To be freed; NULL after saying why.
+ */
+static char *
+clean_source(const char *source)
+{
+	static const char blank[] = " \t\r\n\f\v";
+	size_t		length;
+	char	   *text;
+	char	   *adapted;
+
+	source += strspn(source, blank);
+	length = strlen(source);
+	while (length > 0 && strchr(blank, source[length - 1]))
+		length--;
+	text = strndup(source, length);
+	if (text == NULL || !uri_is_ours(text))
+		return text;
+	adapted = uri_adapt(text);
+	free(text);
+	return adapted;
+}
+
+/*
+ * Take a connection string apart.  By libpq's rule what is neither a URI nor
+ * has a "=" is the name of a database.  NULL after saying what is wrong.
+ */
+static PQconninfoOption *
+parse_source(const char *source)
+{
+	bool		is_string = uri_is_ours(source) || strchr(source, '=');
+	PQconninfoOption *parsed = NULL;
+	char	   *error = NULL;
+
+	if (uri_is_ours(source) || !uri_is_suspect(source))
+		parsed = PQconninfoParse(is_string ? source : "", &error);
+	PQfreemem(error);			/* it quotes the string, password and all */
+	if (parsed == NULL)
+		say_error("the connection string is malformed; expected the name of a database, "
+				  "\"key=value ...\" or \"postgresql://...\", with parameters of libpq's");
+	else if (!is_string && *source)
+		(void) set_value(parsed, "dbname", source);
+	return parsed;
+}
+
+static bool
+is_name(const char *value)
+{
+	return !uri_is_suspect(value) && strstr(value, "password=") == NULL;
+}
+
+static bool
+is_host_list(const char *value)
+{
+	const char *at = strchr(value, '@');
+
+	/* "@name" is a socket without a file */
+	return is_name(value) && (at == NULL || at == value || at[-1] == ',');
+}
+
+static bool
+is_port_list(const char *value)
+{
+	return value[strspn(value, "0123456789,")] == '\0';
+}
+
+/*
+ * Refuse what libpq or the server would repeat in a message, and is not what
+ * it should be: the rest of a password, or a connection string in the wrong
+ * place.  That can come by the environment, too.
+ */
+static bool
+check_values(PQconninfoOption *list)
+{
+	static const struct
+	{
+		const char *keyword;
+		bool		(*is_good) (const char *value);
+	}			checks[] = {
+		{"host", is_host_list}, {"port", is_port_list},
+		{"dbname", is_name}, {"user", is_name}
+	};
+	PQconninfoOption *defaults = PQconndefaults();
+	const char *bad = NULL;
+	int			i;
+
+	for (i = 0; i < 4 && bad == NULL; i++)
+	{
+		PQconninfoOption *option = find_option(list, checks[i].keyword);
+
+		if (option->val == NULL && defaults)
+			option = find_option(defaults, checks[i].keyword);
+		if (option->val && !checks[i].is_good(option->val))
+			bad = checks[i].keyword;
+	}
+	PQconninfoFree(defaults);
+	if (bad)
+		say_error("the connection's %s is malformed; a connection string goes with --db", bad);
+	return bad == NULL;
 }
 
 /* Write " keyword='value'" with quotes and backslashes escaped. */
@@ -50,127 +180,102 @@ put_setting(FILE *stream, const char *keyword, const char *value)
 	fputc('\'', stream);
 }
 
-/* The first that is there and, for the environment, not empty. */
-static const char *
-choose_source(const Options *options)
-{
-	static const char *const variables[] = {"WITHLOCK_DB", "PG_CONNECTION_STRING"};
-	int			i;
-
-	if (options->db)
-		return options->db;
-	for (i = 0; i < 2; i++)
-	{
-		const char *value = getenv(variables[i]);
-
-		if (value && *value)
-			return value;
-	}
-	return NULL;
-}
-
-/* Take a connection string apart; *parsed stays NULL if there is none. */
-static bool
-parse_source(const char *source, PQconninfoOption **parsed)
-{
-	char	   *error = NULL;
-
-	*parsed = NULL;
-	if (source == NULL || !is_connection_string(source))
-		return true;
-	*parsed = PQconninfoParse(source, &error);
-	PQfreemem(error);			/* it quotes the string, password and all */
-	if (*parsed == NULL)
-		say_error("the connection string is malformed; expected a database name, "
-				  "\"key=value ...\" or \"postgresql://...\"");
-	return *parsed != NULL;
-}
-
-/* Options of the command line that the connection string does not set. */
-static void
-put_option(FILE *stream, const PQconninfoOption *parsed, const char *keyword,
-		   const char *value)
-{
-	if (value && get_value(parsed, keyword) == NULL)
-		put_setting(stream, keyword, value);
-}
-
+/* To be freed; NULL if memory ran out. */
 static char *
-compose(const Options *options, const char *source, const PQconninfoOption *parsed)
+compose(const PQconninfoOption *list)
 {
 	char	   *text = NULL;
 	size_t		size;
 	FILE	   *stream = open_memstream(&text, &size);
-	const PQconninfoOption *option;
 
 	if (stream == NULL)
 		return NULL;
-	for (option = parsed; option && option->keyword; option++)
+	for (; list->keyword; list++)
 	{
-		if (option->val)
-			put_setting(stream, option->keyword, option->val);
+		if (list->val)
+			put_setting(stream, list->keyword, list->val);
 	}
-	if (source && !parsed)
-		put_setting(stream, "dbname", source);
-	put_option(stream, parsed, "host", options->host);
-	put_option(stream, parsed, "port", options->port);
-	put_option(stream, parsed, "user", options->user);
 	return fclose(stream) == 0 ? text : NULL;
 }
 
-/* What libpq will use for the keyword, "" if only it knows. */
-static const char *
-effective(const PQconninfoOption *ours, const PQconninfoOption *defaults,
-		  const char *keyword)
+/* All that was given; NULL after saying what is wrong. */
+static PQconninfoOption *
+parse_options(const Options *options)
 {
-	const char *value = get_value(ours, keyword);
+	char	   *source = clean_source(choose_source(options));
+	PQconninfoOption *list = source ? parse_source(source) : NULL;
 
-	if (value == NULL)
-		value = get_value(defaults, keyword);
-	return value ? value : "";
+	free(source);
+	if (list && set_value(list, "host", options->host) &&
+		set_value(list, "port", options->port) &&
+		set_value(list, "user", options->user) && check_values(list))
+		return list;
+	PQconninfoFree(list);
+	return NULL;
 }
 
-static char *
-name_target(const char *conninfo)
+char *
+conninfo_build(const Options *options)
 {
-	PQconninfoOption *ours = PQconninfoParse(conninfo, NULL);
-	PQconninfoOption *defaults = PQconndefaults();
-	char	   *target = NULL;
-	const char *dbname = effective(ours, defaults, "dbname");
+	PQconninfoOption *list = parse_options(options);
+	char	   *conninfo = list ? compose(list) : NULL;
 
-	if (*dbname == '\0')
-		dbname = effective(ours, defaults, "user");
-	if (asprintf(&target, "%s%s:%s/%s", effective(ours, defaults, "service"),
-				 effective(ours, defaults, "host"),
-				 effective(ours, defaults, "port"), dbname) < 0)
-		target = NULL;
-	PQconninfoFree(ours);
-	PQconninfoFree(defaults);
-	return target;
+	PQconninfoFree(list);
+	return conninfo;
 }
 
-static void
-hide_password(Options *options, const PQconninfoOption *parsed)
+/* === Showing it again === */
+
+/*
+ * Parts that are secret, by libpq's own mark, and what may hold anything: the
+ * settings in "options" can be the password of something else.
+ */
+static bool
+holds_secret(PQconninfoOption *list)
 {
-	if (options->db && (get_value(parsed, "password") || get_value(parsed, "sslpassword")))
-		memset(options->db, '*', strlen(options->db));
+	for (; list && list->keyword; list++)
+	{
+		if (list->val && (*list->dispchar || strcmp(list->keyword, "options") == 0))
+			return true;
+	}
+	return false;
+}
+
+/* Can --db be shown as it was given? */
+static bool
+can_show_db(const char *db)
+{
+	PQconninfoOption *list;
+	bool		can;
+
+	if (db == NULL || conninfo_is_name(db))
+		return db == NULL || text_is_plain(db);
+	list = PQconninfoParse(db, NULL);
+	can = list && !holds_secret(list) && text_is_plain(db);
+	PQconninfoFree(list);
+	return can;
 }
 
 bool
-conninfo_build(Options *options, char **conninfo, char **target)
+conninfo_put_options(FILE *stream, const Options *options)
 {
-	const char *source = choose_source(options);
-	PQconninfoOption *parsed;
+	const char *const values[] = {options->db, options->host, options->port, options->user};
+	static const char *const letters[] = {"-d", "-h", "-p", "-U"};
+	int			i;
 
-	*conninfo = *target = NULL;
-	if (!parse_source(source, &parsed))
+	for (i = 0; i < 4; i++)
+	{
+		if (values[i] && (!text_is_plain(values[i]) || *values[i] == '-'))
+			return false;
+	}
+	if (!can_show_db(options->db))
 		return false;
-	*conninfo = compose(options, source, parsed);
-	hide_password(options, parsed);
-	PQconninfoFree(parsed);
-	if (*conninfo)
-		*target = name_target(*conninfo);
-	if (*target == NULL)
-		say_error("out of memory");
-	return *target != NULL;
+	for (i = 0; i < 4; i++)
+	{
+		if (values[i] == NULL)
+			continue;
+		fprintf(stream, " %s ", letters[i]);
+		put_shell_word(stream, values[i]);
+	}
+	return true;
 }

@@ -17,7 +17,6 @@
 
 #include "withlock/conninfo.h"
 #include "withlock/message.h"
-#include "withlock/nesting.h"
 #include "withlock/options.h"
 #include "withlock/report.h"
 #include "withlock/run.h"
@@ -49,44 +48,20 @@ block_sigpipe(void)
 }
 
 static int
-run(const Options *options, const char *conninfo, const char *target)
+connect_and_act(const Options *options)
 {
-	const char *conflict = nesting_conflict(options, target);
+	char	   *conninfo = conninfo_build(options);
+	int			status = STATUS_USAGE;
 
-	if (conflict)
-	{
-		say_error("lock \"%s\" is held by a withlock that this one runs under: it "
-				  "would wait for itself; leave out one of the two", conflict);
-		return STATUS_USAGE;
-	}
-	if (!nesting_export(options, target))
-	{
-		say_error("out of memory");
-		return STATUS_INTERNAL;
-	}
-	return run_command(options, conninfo);
-}
-
-static int
-connect_and_act(Options *options)
-{
-	char	   *conninfo;
-	char	   *target;
-	int			status;
-
-	if (!conninfo_build(options, &conninfo, &target))
-		status = STATUS_USAGE;
-	else if (options->action == ACTION_RUN)
-		status = run(options, conninfo, target);
-	else
-		status = report(options, conninfo);
+	if (conninfo)
+		status = options->action == ACTION_RUN ? run_command(options, conninfo) :
+			report(options, conninfo);
 	free(conninfo);
-	free(target);
 	return status;
 }
 
 static int
-act(Options *options)
+act(const Options *options)
 {
 	switch (options->action)
 	{

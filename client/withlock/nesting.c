@@ -3,9 +3,11 @@
  * nesting.c
  *	  A command under a lock that asks for the same lock.
  *
- * WITHLOCK_HELD is a list of "PID@TARGET@NAME", one for each lock held by a
- * withlock above, separated by spaces; what could be mistaken is escaped as
- * in a URI.  The process is named because the variable outlives it: a daemon
+ * WITHLOCK_HELD is a list of "PID@DATABASE@MODE@NAME", one for each lock held
+ * by a withlock above, separated by spaces; what could be mistaken is escaped
+ * as in a URI.  The database is what it calls itself, so that all ways to
+ * connect to it are one.  MODE is "x" or "s" for shared; a permit is the lock
+ * "NAME#i".  The process is named because the variable outlives it: a daemon
  * started under a lock inherits it, and may take that lock later on.
  *
  * Copyright (c) 2026 the advisory_lock authors
@@ -18,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "withlock/message.h"
 
 #define VARIABLE "WITHLOCK_HELD"
 
@@ -35,9 +39,9 @@ put_escaped(FILE *stream, const char *text)
 	}
 }
 
-/* "@TARGET@NAME", to be freed; NULL if memory ran out. */
+/* "@DATABASE@MODE@NAME", to be freed; NULL if memory ran out. */
 static char *
-lock_identity(const char *target, const char *name)
+lock_identity(const advlock *session, char mode, const char *name)
 {
 	char	   *text = NULL;
 	size_t		size;
@@ -46,8 +50,8 @@ lock_identity(const char *target, const char *name)
 	if (stream == NULL)
 		return NULL;
 	fputc('@', stream);
-	put_escaped(stream, target);
-	fputc('@', stream);
+	put_escaped(stream, advlock_database(session));
+	fprintf(stream, "@%c@", mode);
 	put_escaped(stream, name);
 	return fclose(stream) == 0 ? text : NULL;
 }
@@ -87,50 +91,122 @@ is_ancestor(pid_t candidate)
 	return pid == candidate;
 }
 
+/*
+ * The identity in an entry of the list, if a withlock above made the entry;
+ * "" otherwise.  *entry goes on to the next one, NULL after the last.
+ */
+static const char *
+next_held(const char **entry)
+{
+	char	   *identity;
+	long		pid = strtol(*entry, &identity, 10);
+
+	*entry = strchr(*entry, ' ');
+	if (*entry)
+		(*entry)++;
+	return is_ancestor((pid_t) pid) ? identity : "";
+}
+
 /* Does a withlock above hold the lock of this identity? */
 static bool
-held_above(const char *held, const char *identity)
+held_above(const char *identity)
 {
+	const char *entry = getenv(VARIABLE);
 	size_t		length = strlen(identity);
-	const char *entry = held;
 
 	while (entry)
 	{
-		char	   *end;
-		long		pid = strtol(entry, &end, 10);
+		const char *held = next_held(&entry);
 
-		if (strncmp(end, identity, length) == 0 &&
-			(end[length] == ' ' || end[length] == '\0') && is_ancestor((pid_t) pid))
+		if (strncmp(held, identity, length) == 0 && (held[length] == ' ' || held[length] == '\0'))
 			return true;
-		entry = strchr(entry, ' ');
-		if (entry)
-			entry++;
 	}
 	return false;
 }
 
-const char *
-nesting_conflict(const Options *options, const char *target)
+/* How many of the permits 1 to most of a pool do withlocks above hold? */
+static int
+permits_above(const char *pool, int most)
 {
-	const char *held = getenv(VARIABLE);
-	const char *conflict = NULL;
-	size_t		i;
+	const char *entry = getenv(VARIABLE);
+	size_t		length = strlen(pool);
+	int			count = 0;
 
-	for (i = 0; held && !conflict && i < options->name_count; i++)
+	while (entry)
 	{
-		char	   *identity = lock_identity(target, options->names[i]);
+		const char *held = next_held(&entry);
+		long		permit = strncmp(held, pool, length) == 0 && held[length] == '#' ?
+			strtol(held + length + 1, NULL, 10) : 0;
 
-		if (identity && held_above(held, identity))
-			conflict = options->names[i];
-		free(identity);
+		count += permit > 0 && permit <= most;
 	}
-	return conflict;
+	return count;
+}
+
+/* Would the wait for the lock of this name be one for ourselves? */
+static bool
+waits_for_above(const Options *options, const advlock *session, const char *name)
+{
+	char	   *exclusive = lock_identity(session, 'x', name);
+	char	   *shared = lock_identity(session, 's', name);
+	bool		waits = false;
+
+	if (exclusive && options->permits > 0)
+		waits = permits_above(exclusive, options->permits) >= options->permits;
+	else if (exclusive && shared)
+		waits = held_above(exclusive) || (!options->shared && held_above(shared));
+	free(exclusive);
+	free(shared);
+	return waits;
 }
 
 bool
-nesting_export(const Options *options, const char *target)
+nesting_allows(const Options *options, const advlock *session)
 {
-	const char *held = getenv(VARIABLE);
+	size_t		i;
+
+	for (i = 0; i < options->name_count; i++)
+	{
+		if (!waits_for_above(options, session, options->names[i]))
+			continue;
+		say_error("lock \"%s\" is held by a withlock that this one runs under: it "
+				  "would wait for itself; leave out one of the two", options->names[i]);
+		return false;
+	}
+	return true;
+}
+
+/* The entries that are not our own, each with a blank behind it. */
+static void
+put_inherited(FILE *stream)
+{
+	const char *entry = getenv(VARIABLE);
+
+	while (entry && *entry)
+	{
+		size_t		length = strcspn(entry, " ");
+
+		if (strtol(entry, NULL, 10) != getpid())
+			fprintf(stream, "%.*s ", (int) length, entry);
+		entry += length + (entry[length] == ' ');
+	}
+}
+
+static void
+put_own(FILE *stream, const Options *options, const advlock *session, const char *name)
+{
+	int			permit = advlock_permit(session, name);
+	char	   *identity = lock_identity(session, options->shared ? 's' : 'x', name);
+
+	fprintf(stream, "%d%s", (int) getpid(), identity ? identity : "");
+	if (permit > 0)
+		fprintf(stream, "#%d", permit);
+	free(identity);
+}
+
+bool
+nesting_export(const Options *options, const advlock *session)
+{
 	char	   *text = NULL;
 	size_t		size;
 	FILE	   *stream = open_memstream(&text, &size);
@@ -139,15 +215,12 @@ nesting_export(const Options *options, const char *target)
 
 	if (stream == NULL)
 		return false;
-	if (held)
-		fputs(held, stream);
+	put_inherited(stream);
 	for (i = 0; i < options->name_count; i++)
 	{
-		char	   *identity = lock_identity(target, options->names[i]);
-
-		fprintf(stream, "%s%d%s", i > 0 || held ? " " : "", (int) getpid(),
-				identity ? identity : "");
-		free(identity);
+		if (i > 0)
+			fputc(' ', stream);
+		put_own(stream, options, session, options->names[i]);
 	}
 	done = fclose(stream) == 0 && setenv(VARIABLE, text, 1) == 0;
 	free(text);

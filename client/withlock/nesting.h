@@ -16,15 +16,18 @@
 #include "withlock/withlock.h"
 
 /*
- * The first of the names that a withlock above us holds in the same
- * database, or NULL.
+ * May the session wait for what the options ask for?  Not for a lock that a
+ * withlock above us holds in the same database, unless both are shared; and
+ * for a permit only if the withlocks above do not hold them all.  False after
+ * saying why.
  */
-extern const char *nesting_conflict(const Options *options, const char *target);
+extern bool nesting_allows(const Options *options, const advlock *session);
 
 /*
- * Set WITHLOCK_HELD for the command: what it was, and our own names.  To be
- * called once.  Returns false if memory ran out.
+ * Set WITHLOCK_HELD for the command: what is held above, and what the session
+ * holds.  Can be called again when that has changed.  False if memory ran
+ * out.
  */
-extern bool nesting_export(const Options *options, const char *target);
+extern bool nesting_export(const Options *options, const advlock *session);
 
 #endif							/* WITHLOCK_NESTING_H */

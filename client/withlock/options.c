@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "withlock/conninfo.h"
 #include "withlock/message.h"
 #include "withlock/values.h"
 
@@ -63,6 +64,21 @@ read_string(const OptionSpec *spec, Options *options, char *value)
 {
 	*(char **) ((char *) options + spec->field) = value;
 	return true;
+}
+
+/*
+ * Other users can read the command line, so what could hold a password does
+ * not stay there.  The last --db counts, but each is hidden.
+ */
+static bool
+read_db(const OptionSpec *spec, Options *options, char *value)
+{
+	(void) spec;
+	free(options->db);
+	options->db = strdup(value);
+	if (!conninfo_is_name(value))
+		memset(value, '*', strlen(value));
+	return options->db != NULL;
 }
 
 static bool
@@ -118,104 +134,104 @@ read_action(const OptionSpec *spec, Options *options, char *value)
 #define FIELD(name) offsetof(Options, name)
 #define ONE_ACTION "the only one of --list, --status and --kill"
 
+/* The help of an option, with its argument, has half a line. */
 static const OptionSpec specs[] = {
-	{"db", 'd', "CONNINFO", "the database: name, key=value ... or URI",
-	read_string, FIELD(db), 0, 0, NULL},
-	{"host", 'h', "HOST", "server's host name or socket directory",
+	{"db", 'd', "CONNINFO", "name, URI, k=v ...",
+	read_db, 0, 0, 0, "shorter"},
+	{"host", 'h', "HOST", "name or socket dir",
 	read_string, FIELD(host), 0, 0, NULL},
-	{"port", 'p', "PORT", "server's port",
+	{"port", 'p', "PORT", "the server's",
 	read_string, FIELD(port), 0, 0, NULL},
-	{"username", 'U', "USER", "connect as this user",
+	{"username", 'U', "USER", "connect as",
 	read_string, FIELD(user), 0, 0, NULL},
-	{"timeout", 't', "DURATION", "connect and wait for so long at most",
+	{"timeout", 't', "TIME", "wait at most",
 	read_duration_option, FIELD(timeout_ms), 0, 0, DURATION},
-	{"wait", 'w', "DURATION", "the same as --timeout",
+	{"wait", 'w', "TIME", "same as --timeout",
 	read_duration_option, FIELD(timeout_ms), 0, 0, DURATION},
-	{"nonblock", 'n', NULL, "do not wait for the lock",
+	{"nonblock", 'n', NULL, "do not wait",
 	read_constant, FIELD(timeout_ms), 0, 0, NULL},
-	{"shared", 's', NULL, "take the lock in shared mode",
-	read_flag, FIELD(shared), 0, 0, NULL},
-	{"permits", 0, "N", "be one of at most N holders",
-	read_number_option, FIELD(permits), 1, INT_MAX, "a number from 1 to 2147483647"},
-	{"also", 0, "NAME", "take this lock too (repeatable)",
-	read_also, 0, 0, 0, NULL},
-	{"conflict-exit-code", 'E', "N", "exit status if the lock is not obtained (75)",
+	{"conflict-exit-code", 'E', "N", "not had: 75",
 	read_number_option, FIELD(conflict_status), 0, 255, "a number from 0 to 255"},
-	{"command", 'c', "STRING", "run STRING by $SHELL in place of COMMAND",
+	{"shared", 's', NULL, "in shared mode",
+	read_flag, FIELD(shared), 0, 0, NULL},
+	{"permits", 0, "N", "one of N at a time",
+	read_number_option, FIELD(permits), 1, INT_MAX, "a number from 1 to 2147483647"},
+	{"also", 0, "NAME", "take this, too",
+	read_also, 0, 0, 0, NULL},
+	{"command", 'c', "STRING", "run it by $SHELL",
 	read_string, FIELD(shell_string), 0, 0, NULL},
-	{"on-lost", 0, "ACTION", "when the lock is lost: term, kill or ignore",
+	{"on-lost", 0, "ACTION", "term|kill|ignore",
 	read_on_lost, 0, 0, 0, "term, kill or ignore"},
-	{"grace", 0, "DURATION", "from SIGTERM to SIGKILL then (5s)",
+	{"grace", 0, "TIME", "TERM to KILL: 5s",
 	read_duration_option, FIELD(grace_ms), 0, 0, DURATION},
-	{"lock-delay", 0, "DURATION", "keep others off for so long if this ends\nwithout releasing (the grace and 1s)",
+	{"lock-delay", 0, "TIME", "keep others off",
 	read_duration_option, FIELD(lock_delay_ms), 0, 0, DURATION},
-	{"keep", 0, NULL, "when the lock is lost: stop the command, get\nthe lock again, start the command again",
+	{"keep", 0, NULL, "start again if lost",
 	read_flag, FIELD(keep), 0, 0, NULL},
-	{"transaction", 0, NULL, "hold the lock by an open transaction,\nfor poolers in transaction mode",
+	{"transaction", 0, NULL, "by a transaction",
 	read_flag, FIELD(transaction), 0, 0, NULL},
-	{"allow-pooler", 0, NULL, "accept a connection pooler (in session mode)",
+	{"allow-pooler", 0, NULL, "in session mode",
 	read_flag, FIELD(allow_pooler), 0, 0, NULL},
-	{"list", 0, NULL, "show who holds and awaits locks",
+	{"list", 0, NULL, "who holds and waits",
 	read_action, 0, ACTION_LIST, 0, ONE_ACTION},
-	{"status", 0, NULL, "show whether NAME is held; 0 if it is free",
-	read_action, 0, ACTION_STATUS, 0, ONE_ACTION},
-	{"kill", 0, NULL, "end the sessions that hold NAME",
-	read_action, 0, ACTION_KILL, 0, ONE_ACTION},
-	{"json", 0, NULL, "with --list, --status or --kill: answer in JSON",
-	read_flag, FIELD(json), 0, 0, NULL},
-	{"watch", 0, NULL, "with --list: show it again every second",
+	{"watch", 0, NULL, "... every second",
 	read_flag, FIELD(watch), 0, 0, NULL},
-	{"quiet", 'q', NULL, "say nothing but errors",
+	{"status", 0, NULL, "is NAME held?",
+	read_action, 0, ACTION_STATUS, 0, ONE_ACTION},
+	{"kill", 0, NULL, "end who holds NAME",
+	read_action, 0, ACTION_KILL, 0, ONE_ACTION},
+	{"json", 0, NULL, "these, in JSON",
+	read_flag, FIELD(json), 0, 0, NULL},
+	{"quiet", 'q', NULL, "say errors only",
 	read_flag, FIELD(quiet), 0, 0, NULL},
-	{"verbose", 'v', NULL, "say what is going on",
+	{"verbose", 'v', NULL, "say what goes on",
 	read_flag, FIELD(verbose), 0, 0, NULL},
-	{"version", 'V', NULL, "show the version and exit",
+	{"version", 'V', NULL, "show the version",
 	read_action, 0, ACTION_VERSION, 0, ONE_ACTION},
-	{"help", 0, NULL, "show this help and exit",
+	{"help", 0, NULL, "show this",
 	read_action, 0, ACTION_HELP, 0, ONE_ACTION}
 };
 
 #define SPEC_COUNT (sizeof(specs) / sizeof(specs[0]))
 
-/* "--name", or "-x, --name", with its argument, into a buffer. */
+/* Half a line: "-x, --name ARGUMENT help". */
 static void
-describe_option(const OptionSpec *spec, char *buffer, size_t size)
+print_option(const OptionSpec *spec, bool first)
 {
-	char		letter[5] = "    ";
+	char		left[40];
+	char		cell[80];
 
-	if (spec->letter)
-		snprintf(letter, sizeof(letter), "-%c, ", spec->letter);
-	snprintf(buffer, size, "%s--%s%s%s", letter, spec->name,
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", spec->letter ? '-' : ' ',
+			 spec->letter ? spec->letter : ' ', spec->letter ? ',' : ' ', spec->name,
 			 spec->argument ? " " : "", spec->argument ? spec->argument : "");
+	snprintf(cell, sizeof(cell), "%-20s %s", left, spec->help);
+	if (first)
+		printf("%-39s ", cell);
+	else
+		printf("%s\n", cell);
 }
 
+/* All of it fits a terminal of 24 lines of 80 columns, with a prompt. */
 void
 options_print_help(void)
 {
+	size_t		half = (SPEC_COUNT + 1) / 2;
 	size_t		i;
 
-	fputs("withlock runs a command while it holds a named lock of a PostgreSQL database.\n\n"
-		  "Usage:\n"
-		  "  withlock [OPTION]... NAME [OPTION]... [--] COMMAND [ARG]...\n"
-		  "  withlock [OPTION]... NAME -c STRING\n"
-		  "  withlock [OPTION]... --list [NAME] | --status NAME | --kill NAME\n\n"
-		  "Options:\n", stdout);
-	for (i = 0; i < SPEC_COUNT; i++)
+	fputs("Run COMMAND while holding the lock NAME of a PostgreSQL database.\n"
+		  "Usage: withlock [OPTION]... NAME [OPTION]... [--] COMMAND [ARG]...\n"
+		  "       withlock [OPTION]... --list [NAME] | --status NAME | --kill NAME\n", stdout);
+	for (i = 0; i < half; i++)
 	{
-		char		left[40];
-		const char *help = specs[i].help;
-		const char *more = strchr(help, '\n');
-
-		describe_option(&specs[i], left, sizeof(left));
-		printf("  %-30s %.*s\n", left, more ? (int) (more - help) : INT_MAX, help);
-		if (more)
-			printf("  %-30s %s\n", "", more + 1);
+		print_option(&specs[i], i + half < SPEC_COUNT);
+		if (i + half < SPEC_COUNT)
+			print_option(&specs[i + half], false);
 	}
-	fputs("\nA DURATION is a number with ms, s, m or h; seconds without.\n"
-		  "Without --db: $WITHLOCK_DB, else $PG_CONNECTION_STRING, else libpq's PGHOST, ...\n\n"
-		  "The exit status is the command's, or 128 + n when signal n ended it, or\n"
-		  "  64 usage; 69 no usable server; 70 internal error; 74 lock lost;\n"
-		  "  75 lock not obtained; 126 cannot execute; 127 command not found\n", stdout);
+	fputs("TIME: 500ms, 5s, 2m, 1h; seconds without a unit.  All about it: man withlock\n"
+		  "Without --db: $WITHLOCK_DB, else $PG_CONNECTION_STRING, else libpq's PGHOST ...\n"
+		  "Exit status: COMMAND's; 128+n by signal n; 64 usage; 69 no usable server; 70\n"
+		  "internal; 74 lost; 75 not had; 126 cannot execute; 127 not found; 1 none to kill\n",
+		  stdout);
 }
 
 static void
@@ -266,21 +282,49 @@ wrong(const char *what, const char *detail)
 	return false;
 }
 
+/*
+ * How much of a word may be repeated: nothing from where it could be a
+ * connection string, with its password, that went astray.
+ */
+static int
+harmless_length(const char *word)
+{
+	return (int) strcspn(word, "=:/@");
+}
+
+static bool
+wrong_word(const char *what, const char *word)
+{
+	char		shown[80];
+
+	snprintf(shown, sizeof(shown), "%.*s", harmless_length(word), word);
+	return wrong(what, shown);
+}
+
 /* Say which word getopt stumbled over; optopt is 0 for a long option. */
 static bool
 complain(int problem, char **argv)
 {
 	char		letter[3] = {'-', (char) optopt, '\0'};
 	bool		is_letter = optopt > 0 && optopt < FIRST_ROW;
-	char	   *word = is_letter ? letter : argv[optind - 1];
+	const char *word = is_letter ? letter : argv[optind - 1];
 
-	/* what follows could be a connection string with its password */
-	word[strcspn(word, "=")] = '\0';
 	if (problem == ':')
-		return wrong("an argument is missing after ", word);
+		return wrong_word("an argument is missing after ", word);
 	if (!is_letter && optopt >= FIRST_ROW)
-		return wrong("no argument is allowed in ", word);
-	return wrong("unknown or ambiguous option: ", word);
+		return wrong_word("no argument is allowed in ", word);
+	return wrong_word("unknown or ambiguous option: ", word);
+}
+
+/* Say what the value of an option must be, and what it is if that is harmless. */
+static bool
+complain_value(const OptionSpec *spec, const char *value)
+{
+	bool		show = value && value[harmless_length(value)] == '\0';
+
+	say_error("--%s%s%s: must be %s", spec->name, show ? " " : "", show ? value : "",
+			  spec->expected);
+	return false;
 }
 
 /* Read options up to the next operand or "--". */
@@ -301,11 +345,7 @@ read_options(Options *options, int argc, char **argv)
 			return complain(value, argv);
 		spec = find_spec(value);
 		if (!spec->read(spec, options, optarg))
-		{
-			say_error("--%s%s%s: must be %s", spec->name, optarg ? " " : "",
-					  optarg ? optarg : "", spec->expected);
-			return false;
-		}
+			return complain_value(spec, optarg);
 	}
 	return true;
 }
@@ -352,7 +392,7 @@ static bool
 check_run(const Options *options)
 {
 	if (options->shell_string && options->command[0])
-		return wrong("-c STRING takes the place of COMMAND: ", options->command[0]);
+		return wrong_word("-c STRING takes the place of COMMAND: ", options->command[0]);
 	if (!options->shell_string && !options->command[0])
 		return wrong("no command is given to run while holding the lock", "");
 	if (options->json || options->watch)
@@ -361,8 +401,10 @@ check_run(const Options *options)
 		return wrong("--shared and --permits exclude each other", "");
 	if (options->name_count > 1 && (options->shared || options->permits > 0))
 		return wrong("--also goes with neither --shared nor --permits", "");
-	if (options->transaction && options->permits > 0)
-		return wrong("--permits needs a session: it does not go with --transaction", "");
+	if (options->transaction && (options->permits > 0 || options->name_count > 1))
+		return wrong("--permits and --also need a session: they do not go with --transaction", "");
+	if (options->transaction && options->lock_delay_ms >= 0)
+		return wrong("--lock-delay needs a session: it does not go with --transaction", "");
 	if (options->lock_delay_ms > ADVLOCK_MAX_LOCK_DELAY_MS)
 		return wrong("--lock-delay must be one hour at most", "");
 	if (options->keep && options->on_lost == ON_LOST_IGNORE)
@@ -427,4 +469,5 @@ void
 options_free(Options *options)
 {
 	free(options->names);
+	free(options->db);
 }

@@ -147,19 +147,19 @@ report_kill(const Options *options, advlock *session)
 {
 	PGresult   *result = ask_by_name(options, session,
 									 query_kill(advlock_has_extension(session)));
-	const char *count;
+	int			count;
 
 	if (result == NULL)
 		return STATUS_UNAVAILABLE;
-	count = PQgetvalue(result, 0, 0);
+	count = atoi(PQgetvalue(result, 0, 0));
+	PQclear(result);
 	if (options->json)
-		printf("{\"terminated\": %s}\n", count);
-	else if (strcmp(count, "0") == 0)
+		printf("{\"terminated\": %d}\n", count);
+	else if (count == 0)
 		say("lock \"%s\": nobody holds it", subject(options));
 	else
-		say("lock \"%s\": ended %s session(s)", subject(options), count);
-	PQclear(result);
-	return 0;
+		say("lock \"%s\": ended %d session(s)", subject(options), count);
+	return count == 0 ? STATUS_NOBODY : 0;
 }
 
 static int

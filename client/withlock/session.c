@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "withlock/message.h"
+#include "withlock/nesting.h"
 
 /* "withlock: " and the longest name; the server cuts it to its own limit */
 #define APPLICATION_NAME_SIZE 1040
@@ -140,5 +141,6 @@ session_export(const Options *options, const advlock *session)
 
 	return setenv("WITHLOCK_NAME", name, 1) == 0 &&
 		export_number("WITHLOCK_TOKEN", advlock_token(session, name)) &&
-		export_number("WITHLOCK_PERMIT", advlock_permit(session, name));
+		export_number("WITHLOCK_PERMIT", advlock_permit(session, name)) &&
+		nesting_export(options, session);
 }

@@ -39,7 +39,8 @@ extern bool session_failure_passes(advlock_result result);
 
 /*
  * Tell the command what is held, in WITHLOCK_NAME, WITHLOCK_TOKEN and
- * WITHLOCK_PERMIT; what does not apply is unset.  False if memory ran out.
+ * WITHLOCK_PERMIT, and a withlock under it in WITHLOCK_HELD; what does not
+ * apply is unset.  False if memory ran out.
  */
 extern bool session_export(const Options *options, const advlock *session);
 

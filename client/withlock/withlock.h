@@ -20,6 +20,7 @@
  * Everything but these is the command's own exit status.  They are part of
  * the interface: never renumber them.
  */
+#define STATUS_NOBODY			1	/* of --kill: there was none to end */
 #define STATUS_USAGE			64	/* the command line is wrong */
 #define STATUS_UNAVAILABLE		69	/* no usable server */
 #define STATUS_INTERNAL			70	/* out of memory or processes */
@@ -59,7 +60,7 @@ typedef struct Options
 	const char *shell_string;	/* of -c, or NULL */
 
 	/* Where to connect, as given. */
-	char	   *db;
+	char	   *db;				/* allocated */
 	const char *host;
 	const char *port;
 	const char *user;
