@@ -220,6 +220,12 @@ AS 'MODULE_PATHNAME', 'advisory_lock_delayed_names'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.delayed_names() IS 'names kept off after their holder was lost; for the view advisory_lock.locks';
 
+CREATE FUNCTION advisory_lock.permit_waiters(OUT pid integer, OUT key1 integer, OUT key2 integer, OUT blocked_by integer[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_permit_waiters'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.permit_waiters() IS 'who waits at the head of a permit queue, and for whom; for the view advisory_lock.locks';
+
 CREATE FUNCTION advisory_lock.name_statistics(OUT name text, OUT acquisitions bigint, OUT waits bigint, OUT timeouts bigint,
 								OUT total_wait_time double precision, OUT max_wait_time double precision,
 								OUT total_hold_time double precision, OUT max_hold_time double precision,
@@ -247,7 +253,7 @@ SELECT label.name,
 	   label.acquired_at,
 	   l.waitstart AS waiting_since,
 	   label.token,
-	   CASE WHEN NOT l.granted THEN pg_catalog.pg_blocking_pids(l.pid) END AS blocked_by,
+	   CASE WHEN NOT l.granted THEN pg_catalog.pg_blocking_pids(l.pid) ELSE w.blocked_by END AS blocked_by,
 	   k.key1,
 	   k.key2,
 	   label.delayed_until
@@ -256,6 +262,7 @@ SELECT label.name,
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
 								  l.objid::bigint::bit(32)::integer AS key2) k
 	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid, a.usesysid) label
+	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2
  WHERE l.locktype = 'advisory'
    AND l.objsubid = 2
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
