@@ -77,8 +77,13 @@ typedef struct advlock_open_options
 {
 	/*
 	 * libpq connection string, URI or database name; NULL: libpq's own
-	 * environment.  target_session_attrs=read-write and TCP keepalives
-	 * (client notices a dead peer within 10 s) are added unless it sets them.
+	 * environment.  TCP keepalives (client notices a dead peer within 10 s)
+	 * are added unless it sets them, and target_session_attrs "any", which is
+	 * libpq's default, is taken for "primary" unless a standby is allowed.
+	 *
+	 * Hosts, and all addresses of a host, are tried one after the other until
+	 * a session is ready, whatever is wrong with those before: silent,
+	 * refusing the connection, the user or the database, or a standby.
 	 */
 	const char *conninfo;
 
@@ -86,8 +91,10 @@ typedef struct advlock_open_options
 	const char *application_name;
 
 	/*
-	 * Time to get the session ready; -1: libpq's connect_timeout, or no limit
-	 * if that is not set.
+	 * Time to get the session ready, with all hosts; -1: no limit.  One
+	 * address gets libpq's connect_timeout where that is set; else its share
+	 * of what is left of this time; else, without limit, 5 s.  (Behind a
+	 * pooler that is allowed only the connection to it is measured so.)
 	 */
 	int			timeout_ms;
 
@@ -108,7 +115,13 @@ typedef struct advlock_open_options
 	 */
 	int			transaction;
 
-	int			reserved[10];
+	/*
+	 * Begin with this host of the list, counted from 0 and around, and go on
+	 * behind it; see advlock_next_host().
+	 */
+	int			first_host;
+
+	int			reserved[9];
 } advlock_open_options;
 
 /* The longest lock_delay_ms that the server accepts: one hour. */
@@ -153,9 +166,10 @@ extern void advlock_open_options_init(advlock_open_options *o);
 extern advlock *advlock_open_with(const advlock_open_options *o);
 
 /*
- * Begin to open a session without blocking (but for name resolution, which
- * libpq does blocking).  Go on with advlock_poll() until it says something
- * else than ADVLOCK_WAITING.
+ * Begin to open a session without blocking.  Go on with advlock_poll() until
+ * it says something else than ADVLOCK_WAITING.  Host names are looked up in a
+ * thread that blocks all signals and ends by itself; closing the handle does
+ * not wait for it.
  */
 extern advlock *advlock_start_open(const advlock_open_options *o);
 
@@ -207,6 +221,24 @@ extern const char *advlock_error(const advlock *h);
 
 /* The SQLSTATE of the last error, five characters; "" if it had none. */
 extern const char *advlock_sqlstate(const advlock *h);
+
+/*
+ * Non-zero if the last error is of a kind that is over after a while, so that
+ * trying again makes sense: a server that could not be reached or found, did
+ * not answer, closed the connection, starts up or shuts down (57P01-57P03), or
+ * is full (class 53, such as 53300, too many connections).  Zero for what
+ * somebody has to mend: a wrong password, database or parameter, a pooler, a
+ * standby.  When several hosts were tried: whether one of them had such
+ * trouble.
+ */
+extern int	advlock_may_pass(const advlock *h);
+
+/*
+ * Which host to begin with when the session is lost or could not be had, as
+ * first_host of advlock_open_options: the one behind the host tried last, so
+ * that one that fails again and again cannot take all the time.
+ */
+extern int	advlock_next_host(const advlock *h);
 
 /*
  * Non-zero if the server has the extension.  Without it the same keys go

@@ -70,6 +70,7 @@ advl_clear_error(advlock *h)
 {
 	advl_text_reset(&h->error);
 	h->sqlstate[0] = '\0';
+	h->may_pass = false;
 }
 
 /* Set the error's text and return the result given. */
@@ -128,6 +129,7 @@ set_server_error(advlock *h, const PGresult *res)
 {
 	advl_clear_error(h);
 	snprintf(h->sqlstate, sizeof(h->sqlstate), "%s", advl_state(res));
+	h->may_pass = advl_state_may_pass(h->sqlstate);
 	append_field(h, res, PG_DIAG_MESSAGE_PRIMARY, "");
 	append_field(h, res, PG_DIAG_MESSAGE_DETAIL, "\nDETAIL:  ");
 	append_field(h, res, PG_DIAG_MESSAGE_HINT, "\nHINT:  ");
@@ -194,7 +196,10 @@ advl_lose(advlock *h)
 	if (last_words != NULL)
 		set_server_error(h, last_words);
 	else if (h->status == ADVLOCK_OK)
+	{
 		(void) advl_fail(h, ADVLOCK_LOST, "%s", PQerrorMessage(h->conn));
+		h->may_pass = true;
+	}
 	return end_session(h);
 }
 

@@ -125,6 +125,7 @@ unanswered(advlock *h)
 	bool		waited = h->op.deadline >= 0 && h->held == NULL;
 	advlock_result r = advl_lose_because(h, "the server did not answer in time");
 
+	h->may_pass = true;
 	return waited ? ADVLOCK_BUSY : r;
 }
 

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "libadvlock/hosts.h"
 #include "libadvlock/internal.h"
 
 const char *
@@ -23,6 +24,12 @@ advlock_status(const advlock *h)
 	if (h == NULL)
 		return ADVLOCK_INVALID;
 	return advl_under_way(h) ? ADVLOCK_WAITING : h->status;
+}
+
+int
+advlock_next_host(const advlock *h)
+{
+	return h == NULL ? 0 : h->next_host;
 }
 
 int
@@ -76,6 +83,7 @@ advlock_close(advlock *h)
 		return;
 	advl_release_all(h);
 	advl_end(h);
+	advl_hosts_free(h);
 	advl_locks_free(&h->held);
 	advl_text_free(&h->error);
 	if (h->own_conn)

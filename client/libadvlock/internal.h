@@ -109,6 +109,9 @@ typedef struct advl_operation
 	advl_lock  *released;
 } advl_operation;
 
+/* The walk over the hosts, see hosts.c. */
+typedef struct advl_hosts advl_hosts;
+
 struct advlock
 {
 	PGconn	   *conn;
@@ -117,14 +120,22 @@ struct advlock
 	advlock_result status;		/* ADVLOCK_OK, or why it cannot be used */
 	advlock_open_options options;
 	int64_t		open_deadline;	/* until when it must be ready; -1: none */
+	int64_t		attempt_deadline;	/* the same for one of several hosts */
+	advl_hosts *hosts;			/* while connecting */
+	int			next_host;
+	bool		connected;		/* the attempt got as far as a session */
 	int			pid;			/* of the server process */
 	int			client_pid;		/* the same as libpq was told it */
 	char		database[48];	/* see advlock_database() */
 	bool		has_extension;
 	advl_text	error;
 	char		sqlstate[6];
+	bool		may_pass;		/* the trouble, by itself */
 	advl_lock  *held;			/* latest first */
 	advl_operation op;
+
+	/* Gets an operation's result, and may go on with another; or NULL. */
+	advlock_result (*on_end) (advlock *h, advlock_result r);
 };
 
 /* === clock.c === */
@@ -169,8 +180,11 @@ extern void advl_hold(advlock *h, advl_lock *lock);
 extern advlock_result advl_hold_all(advlock *h, advl_lock **list);
 extern void advl_forget(advlock *h, advl_lock *lock);
 
+/* === passing.c === */
+extern bool advl_state_may_pass(const char *sqlstate);
+
 /* === session.c === */
-extern advlock_result advl_start_session(advlock *h);
+extern advlock_result advl_start_session(advlock *h, int64_t deadline);
 
 /* === exchange.c === */
 extern advlock_result advl_send(advlock *h, const advl_statement *statements,

@@ -165,9 +165,10 @@ advlock_poll(advlock *h)
 	do
 		r = poll_step(h, &again);
 	while (again);
-	if (r != ADVLOCK_WAITING)
-		advl_end(h);
-	return r;
+	if (r == ADVLOCK_WAITING)
+		return r;
+	advl_end(h);
+	return h->on_end != NULL ? h->on_end(h, r) : r;
 }
 
 int

@@ -48,7 +48,7 @@ static const char settings_sql[] =
 " FROM (VALUES"
 " ('statement_timeout', '0'), ('lock_timeout', '0'),"
 " ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),"
-" ('transaction_timeout', '0'), ('search_path', ''),"
+" ('transaction_timeout', '0'), ('default_transaction_read_only', 'off'), ('search_path', ''),"
 " ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '3'),"
 " ('tcp_keepalives_count', '5'), ('tcp_user_timeout', '25000'),"
 " ('client_connection_check_interval',"
@@ -122,7 +122,7 @@ session_done(advlock *h)
  * shares with others, and what is the caller's, stays as it is.
  */
 advlock_result
-advl_start_session(advlock *h)
+advl_start_session(advlock *h, int64_t deadline)
 {
 	advl_statement statements[3];
 	int			n = 0;
@@ -141,5 +141,5 @@ advl_start_session(advlock *h)
 		statements[n++] = (advl_statement) {allow_standby_sql, 1, {only_pid}, true};
 	statements[n++] = (advl_statement) {.sql = probe_sql};
 	return advl_send(h, statements, n, session_done,
-					 advl_remaining(h->open_deadline));
+					 advl_remaining(deadline));
 }

@@ -154,7 +154,8 @@ waiting_advance(Waiting *waiting, bool ready)
 {
 	if (ready && waiting->asked)
 		take_answer(waiting);
-	else if (ready && waiting->observer)
+	else if (waiting->observer &&
+			 (ready || advlock_status(waiting->observer) == ADVLOCK_WAITING))
 	{
 		advlock_result result = advlock_poll(waiting->observer);
 
