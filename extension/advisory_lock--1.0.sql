@@ -242,6 +242,12 @@ AS 'MODULE_PATHNAME', 'advisory_lock_registry_counters'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.registry_counters() IS 'how full the registry is; for the view advisory_lock.registry';
 
+CREATE FUNCTION advisory_lock.has_registry()
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_has_registry'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.has_registry() IS 'are names, statistics and delays kept';
+
 CREATE VIEW advisory_lock.locks WITH (security_invoker = true) AS
 SELECT label.name,
 	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
@@ -265,6 +271,7 @@ SELECT label.name,
 	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2
  WHERE l.locktype = 'advisory'
    AND l.objsubid = 2
+   AND l.mode IN ('ExclusiveLock', 'ShareLock')
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
 SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until

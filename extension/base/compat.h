@@ -12,8 +12,8 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
-#include "lib/dshash.h"
 #include "storage/lock.h"
+#include "storage/lwlock.h"
 #include "utils/backend_status.h"
 
 #if PG_VERSION_NUM >= 170000
@@ -58,21 +58,34 @@ lock_acquire(const LOCKTAG *tag, LOCKMODE mode, bool session, bool dont_wait,
 
 /*
  * PostgreSQL 17 lets a library have shared memory without being preloaded.
- * Returns that memory, initialized by init if it is new.
+ * Returns that memory, made ready by the function init if it is new, which is
+ * declared with NAMED_SEGMENT_INIT().
  */
-#if PG_VERSION_NUM >= 170000
-#define HAVE_DSM_REGISTRY true
+#if PG_VERSION_NUM >= 190000
+#define HAVE_NAMED_SEGMENTS true
+#define NAMED_SEGMENT_INIT(init) init(void *memory, void *arg pg_attribute_unused())
 static inline void *
-get_named_dsm_segment(const char *name, size_t size, void (*init) (void *))
+get_named_segment(const char *name, size_t size, void (*init) (void *, void *))
+{
+	bool		found;
+
+	return GetNamedDSMSegment(name, size, init, &found, NULL);
+}
+#elif PG_VERSION_NUM >= 170000
+#define HAVE_NAMED_SEGMENTS true
+#define NAMED_SEGMENT_INIT(init) init(void *memory)
+static inline void *
+get_named_segment(const char *name, size_t size, void (*init) (void *))
 {
 	bool		found;
 
 	return GetNamedDSMSegment(name, size, init, &found);
 }
 #else
-#define HAVE_DSM_REGISTRY false
+#define HAVE_NAMED_SEGMENTS false
+#define NAMED_SEGMENT_INIT(init) init(void *memory)
 static inline void *
-get_named_dsm_segment(const char *name, size_t size, void (*init) (void *))
+get_named_segment(const char *name, size_t size, void (*init) (void *))
 {
 	(void) name, (void) size, (void) init;
 	return NULL;
@@ -90,25 +103,33 @@ vxid_proc(VirtualTransactionId vxid)
 #endif
 }
 
-/* PostgreSQL 17 wants to be told how keys are copied. */
-static inline dshash_parameters
-dshash_parameters_for(size_t key_size, size_t entry_size,
-					  dshash_compare_function compare, dshash_hash_function hash,
-					  int tranche_id)
+/* PostgreSQL 19 keeps the names of tranches in shared memory. */
+#if PG_VERSION_NUM >= 190000
+static inline int
+new_lwlock_tranche(const char *name)
 {
-	dshash_parameters params = {
-		.key_size = key_size,
-		.entry_size = entry_size,
-		.compare_function = compare,
-		.hash_function = hash,
-#if PG_VERSION_NUM >= 170000
-		.copy_function = dshash_memcpy,
-#endif
-		.tranche_id = tranche_id
-	};
-
-	return params;
+	return LWLockNewTrancheId(name);
 }
+
+static inline void
+register_lwlock_tranche(int tranche, const char *name)
+{
+	(void) tranche, (void) name;
+}
+#else
+static inline int
+new_lwlock_tranche(const char *name)
+{
+	(void) name;
+	return LWLockNewTrancheId();
+}
+
+static inline void
+register_lwlock_tranche(int tranche, const char *name)
+{
+	LWLockRegisterTranche(tranche, name);
+}
+#endif
 
 /* PostgreSQL 16 renamed it.  The index counts from 1. */
 static inline PgBackendStatus *

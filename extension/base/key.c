@@ -20,6 +20,7 @@
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 
 #include "base/key.h"
@@ -36,29 +37,30 @@ PG_FUNCTION_INFO_V1(advisory_lock_key);
 
 /*
  * The names live in the key space of pg_advisory_lock(int4, int4), on purpose:
- * see the head of this file.  Core's layout for it is
+ * see the head of this file.  Core's layout for its two key spaces is
  *
- *	field1: MyDatabaseId		locks of different databases are different
- *	field2: key1				first int4
- *	field3: key2				second int4
- *	field4: 2					two int4 keys (1 would be one int8 key)
+ *	field1: database			locks of different databases are different
+ *	field2: key1				first int4, or the upper half of an int8
+ *	field3: key2				second int4, or the lower half
+ *	field4: kind				2 for two int4 keys, 1 for one int8 key
  *
  * Nothing else in this extension builds a tag or looks into its fields.
  */
-static void
-set_lock_tag(LOCKTAG *tag, LockKey key)
+void
+set_lock_tag(LOCKTAG *tag, Oid database, LockKey key)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, key.key1, key.key2, 2);
+	SET_LOCKTAG_ADVISORY(*tag, database, key.key1, key.key2, key.kind);
 }
 
-/* The same backwards; false if the tag is not one of a pair of int4 keys. */
+/* The same backwards; false if the tag is not one of these. */
 bool
 lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key)
 {
-	if (tag->locktag_type != LOCKTAG_ADVISORY || tag->locktag_field4 != 2)
+	if (tag->locktag_type != LOCKTAG_ADVISORY ||
+		(tag->locktag_field4 != KEY_PAIR && tag->locktag_field4 != KEY_BIGINT))
 		return false;
 	*database = tag->locktag_field1;
-	*key = (LockKey) {(int32) tag->locktag_field2, (int32) tag->locktag_field3};
+	*key = (LockKey) {(int32) tag->locktag_field2, (int32) tag->locktag_field3, tag->locktag_field4};
 	return true;
 }
 
@@ -93,6 +95,7 @@ hash_name(const char *utf8)
 	id.database = MyDatabaseId;
 	id.key.key1 = read_little_endian(digest);
 	id.key.key2 = read_little_endian(digest + 4);
+	id.key.kind = KEY_PAIR;
 	memcpy(id.more, digest + 8, sizeof(id.more));
 	return id;
 }
@@ -174,7 +177,7 @@ named_lock_init(NamedLock *lock, const char *name)
 
 	lock->name = name;
 	lock->id = identify(utf8);
-	set_lock_tag(&lock->tag, lock->id.key);
+	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
 	if (utf8 != name)
 		pfree(utf8);			/* pools ask for many names */
 }
@@ -192,7 +195,7 @@ named_lock_init_text(NamedLock *lock, const text *name)
 	check_name_length(str, len, strlen(utf8));
 	lock->name = str;
 	lock->id = identify(utf8);
-	set_lock_tag(&lock->tag, lock->id.key);
+	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
 }
 
 /* The lock named by an argument of an SQL function. */
@@ -218,7 +221,23 @@ lock_key_cmp(const LockKey *a, const LockKey *b)
 		return a->key1 < b->key1 ? -1 : 1;
 	if (a->key2 != b->key2)
 		return a->key2 < b->key2 ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
 	return 0;
+}
+
+bool
+lock_key_equal(const LockKey *a, const LockKey *b)
+{
+	return a->key1 == b->key1 && a->key2 == b->key2 && a->kind == b->kind;
+}
+
+/* A hash for tables of keys; the keys of names are random already. */
+uint32
+lock_key_hash(Oid database, const LockKey *key)
+{
+	return murmurhash32((uint32) key->key1 ^ pg_rotate_left32((uint32) key->key2, 16) ^
+						database ^ key->kind);
 }
 
 /* Two names, one key: they exclude each other, which somebody should know. */

@@ -16,11 +16,16 @@
 /* Bytes of a name, counted in UTF-8 */
 #define MAX_NAME_BYTES 1024
 
-/* The two int4 of pg_advisory_lock(int4, int4) */
+/* The key spaces of core's advisory locks, by the number that tells them apart */
+#define KEY_BIGINT 1			/* pg_advisory_lock(int8) */
+#define KEY_PAIR 2				/* pg_advisory_lock(int4, int4) */
+
+/* What an advisory lock is known by in its database; no padding, it is hashed */
 typedef struct LockKey
 {
-	int32		key1;
-	int32		key2;
+	int32		key1;			/* of a bigint the upper half */
+	int32		key2;			/* and the lower */
+	uint32		kind;			/* KEY_BIGINT or KEY_PAIR */
 } LockKey;
 
 /* Tells names apart whose keys are the same; no padding, it is hashed */
@@ -42,8 +47,11 @@ typedef struct NamedLock
 extern void named_lock_init(NamedLock *lock, const char *name);
 extern void named_lock_init_text(NamedLock *lock, const text *name);
 extern NamedLock named_lock_arg(FunctionCallInfo fcinfo, int argno);
+extern void set_lock_tag(LOCKTAG *tag, Oid database, LockKey key);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);
+extern bool lock_key_equal(const LockKey *a, const LockKey *b);
+extern uint32 lock_key_hash(Oid database, const LockKey *key);
 extern void warn_of_collision(const char *known, const char *wanted);
 
 #endif							/* KEY_H */

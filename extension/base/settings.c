@@ -9,11 +9,12 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "base/settings.h"
 
-/* Nobody can lift a delay, so none may be for ever: one hour */
+/* Few can lift a delay, so none may be for ever: one hour */
 #define MAX_LOCK_DELAY_MS (60 * 60 * 1000)
 
 bool		allow_standby = false;
@@ -45,10 +46,10 @@ define_settings(void)
 
 	DefineCustomIntVariable("advisory_lock.max_names",
 							"Sets how many advisory lock names the registry has room for.",
-							NULL,
+							"A change takes effect when the server starts.",
 							&max_names,
 							10000, 1, 10000000,
-							PGC_SIGHUP,
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
 

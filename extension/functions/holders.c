@@ -15,6 +15,9 @@
 
 #include "base/key.h"
 
+/* Those in which advisory locks are held; AccessShareLock is a look, see evict.c */
+#define HOLDING_MODES (LOCKBIT_ON(ExclusiveLock) | LOCKBIT_ON(ShareLock))
+
 PG_FUNCTION_INFO_V1(advisory_lock_is_locked);
 PG_FUNCTION_INFO_V1(advisory_lock_terminate_holders);
 
@@ -32,7 +35,7 @@ holder_pids(const LOCKTAG *tag)
 	{
 		LockInstanceData *instance = &table->locks[i];
 
-		if (instance->holdMask != 0 &&
+		if ((instance->holdMask & HOLDING_MODES) != 0 &&
 			memcmp(&instance->locktag, tag, sizeof(LOCKTAG)) == 0)
 			pids = list_append_unique_int(pids, instance->pid);
 	}

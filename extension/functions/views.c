@@ -16,10 +16,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "locking/delay.h"
 #include "locking/held.h"
-#include "registry/label.h"
+#include "registry/board.h"
 #include "registry/names.h"
 #include "functions/row.h"
 #include "base/settings.h"
@@ -28,6 +29,7 @@ PG_FUNCTION_INFO_V1(advisory_lock_label);
 PG_FUNCTION_INFO_V1(advisory_lock_delayed_names);
 PG_FUNCTION_INFO_V1(advisory_lock_name_statistics);
 PG_FUNCTION_INFO_V1(advisory_lock_registry_counters);
+PG_FUNCTION_INFO_V1(advisory_lock_has_registry);
 PG_FUNCTION_INFO_V1(advisory_lock_reset_stats);
 
 /* May the user see names that belong to the role?  As in pg_stat_activity. */
@@ -55,18 +57,23 @@ set_time_column(Datum *value, bool *isnull, TimestampTz time)
 	*value = TimestampTzGetDatum(time);
 }
 
-/* The name under which the session with that pid has the lock, or NULL. */
+/*
+ * The name under which the session with that label, if it has one, has the
+ * lock; or NULL.  *role becomes who made the name known.
+ */
 static const char *
-name_of_lock(LockKey key, const Label *label)
+name_of_lock(LockKey key, const Label *label, Oid *role)
 {
+	Registry   *reg = registry();
 	const char *name = NULL;
 
-	if (registry())
+	*role = InvalidOid;
+	if (reg)
 	{
 		if (label)
-			name = name_by_id(&label->name);
+			name = name_by_id(reg, &label->name, role);
 		if (!name)
-			name = name_by_key(key);
+			name = name_by_key(reg, key, role);
 	}
 	return name ? name : held_name(key);
 }
@@ -80,15 +87,18 @@ name_of_lock(LockKey key, const Label *label)
 Datum
 advisory_lock_label(PG_FUNCTION_ARGS)
 {
-	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1)};
+	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1), KEY_PAIR};
 	Oid			role = PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3);
 	Datum		values[4] = {0};
 	bool		nulls[4] = {true, true, true, true};
+	Registry   *reg = registry_attach();
 	Label		label;
-	bool		labelled = !PG_ARGISNULL(2) && label_find(key, PG_GETARG_INT32(2), &label);
+	bool		labelled = reg && !PG_ARGISNULL(2) &&
+		label_copy(reg, key, PG_GETARG_INT32(2), &label);
+	Oid			name_role;
+	const char *name = name_of_lock(key, labelled ? &label : NULL, &name_role);
 
-	set_name_column(&values[0], &nulls[0],
-					name_of_lock(key, labelled ? &label : NULL), role);
+	set_name_column(&values[0], &nulls[0], name, role);
 	if (labelled)
 	{
 		set_time_column(&values[1], &nulls[1], label.acquired_at);
@@ -109,20 +119,22 @@ Datum
 advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Registry   *reg = registry_attach();
 	int			count;
 	Delay	   *delays = delays_under_way(&count);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < count; i++)
 	{
-		LockKey		key = delays[i].id.key;
+		LockKey		key = delays[i].key;
 		Datum		values[4] = {0};
 		bool		nulls[4] = {false, false, false, false};
+		Oid			name_role;
 
-		set_name_column(&values[0], &nulls[0], name_by_key(key), delays[i].role);
+		set_name_column(&values[0], &nulls[0], name_by_key(reg, key, &name_role), delays[i].role);
 		values[1] = Int32GetDatum(key.key1);
 		values[2] = Int32GetDatum(key.key2);
-		values[3] = TimestampTzGetDatum(delay_end(&delays[i]));
+		values[3] = TimestampTzGetDatum(delay_ends_at(&delays[i]));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -158,17 +170,15 @@ Datum
 advisory_lock_name_statistics(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			count;
-	NameId	   *ids;
+	Registry   *reg = registry_or_error();
+	uint32		places = table_touched(&reg->names);
 
-	registry_or_error();
 	InitMaterializedSRF(fcinfo, 0);
-	ids = names_of_database(&count);
-	for (int i = 0; i < count; i++)
+	for (Place place = 1; place <= places; place++)
 	{
 		NameEntry	entry;
 
-		if (name_statistics(&ids[i], &entry))
+		if (name_copy(reg, place, &entry) && entry.id.database == MyDatabaseId)
 			put_statistics(rsinfo, &entry);
 	}
 	return (Datum) 0;
@@ -181,36 +191,63 @@ advisory_lock_name_statistics(PG_FUNCTION_ARGS)
 Datum
 advisory_lock_registry_counters(PG_FUNCTION_ARGS)
 {
-	RegistryState *state = registry_or_error()->state;
+	Registry   *reg = registry_or_error();
 	bool		nulls[4] = {false};
 	Datum		values[4] = {
-		Int64GetDatum(pg_atomic_read_u32(&state->names)),
-		Int64GetDatum(max_names),
-		Int64GetDatum(pg_atomic_read_u64(&state->evicted)),
-		Int64GetDatum(pg_atomic_read_u64(&state->untracked))
+		Int64GetDatum(table_count(&reg->names)),
+		Int64GetDatum(reg->state->header.max_names),
+		Int64GetDatum(pg_atomic_read_u64(&reg->state->evicted)),
+		Int64GetDatum(pg_atomic_read_u64(&reg->state->untracked))
 	};
 
 	return row_result(row_type(fcinfo), values, nulls);
+}
+
+/* has_registry() returns boolean: are names, statistics and delays kept? */
+Datum
+advisory_lock_has_registry(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(registry_attach() != NULL);
+}
+
+static void
+reset_statistics_of(Registry *reg, const NameId *id)
+{
+	NameEntry  *entry = name_find(reg, id);
+
+	if (!entry)
+		return;
+	reset_name_statistics(entry);
+	name_unlock(reg, entry);
+}
+
+static void
+reset_all_statistics(Registry *reg)
+{
+	uint32		places = table_touched(&reg->names);
+
+	for (Place place = 1; place <= places; place++)
+	{
+		NameEntry	entry;
+
+		if (name_copy(reg, place, &entry) && entry.id.database == MyDatabaseId)
+			reset_statistics_of(reg, &entry.id);
+	}
 }
 
 /* reset_stats(name text) returns void: of all names if NULL */
 Datum
 advisory_lock_reset_stats(PG_FUNCTION_ARGS)
 {
-	registry_or_error();
-	if (PG_ARGISNULL(0))
-	{
-		int			count;
-		NameId	   *ids = names_of_database(&count);
+	Registry   *reg = registry_or_error();
 
-		for (int i = 0; i < count; i++)
-			reset_name_statistics(&ids[i]);
-	}
+	if (PG_ARGISNULL(0))
+		reset_all_statistics(reg);
 	else
 	{
 		NamedLock	lock = named_lock_arg(fcinfo, 0);
 
-		reset_name_statistics(&lock.id);
+		reset_statistics_of(reg, &lock.id);
 	}
 	PG_RETURN_VOID();
 }

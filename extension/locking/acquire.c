@@ -89,7 +89,7 @@ wait_for_all(Acquisition *acquisition, const Deadline *deadline)
 	{
 		Grant	   *grant = &acquisition->grants[i];
 
-		if (!grant->held_before && !delay_wait(grant->lock, deadline))
+		if (!grant->held_before && !wait_out_delay(grant->lock, deadline))
 			return i;
 	}
 	return acquisition->count;
@@ -112,8 +112,7 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 			continue;
 		}
 		tokens[i] = token_draw();
-		announce_acquired(grant->lock, acquisition->form.mode, tokens[i],
-						  grant->held_before, grant->wait.waited);
+		announce_acquired(grant->lock, tokens[i], grant->held_before, grant->wait.waited);
 	}
 }
 
@@ -208,6 +207,7 @@ acquire_locks(const NamedLock *locks, int count, LockForm form,
 	int			available;
 
 	check_locking_allowed(&locks[0]);
+	announce_begin();
 	available = acquire_all(locks, count, form, deadline, tokens);
 	if (available == count)
 		return true;

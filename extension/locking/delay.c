@@ -22,14 +22,18 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
 #include "locking/delay.h"
 #include "registry/announce.h"
-#include "base/settings.h"
+#include "registry/registry.h"
 
 /* Microseconds on the monotonic clock, which all sessions share. */
 static int64
@@ -41,77 +45,158 @@ now_us(void)
 	return INSTR_TIME_GET_MICROSEC(now);
 }
 
-static DelayId
-delay_id(LockKey key)
+static uint32
+delay_hash(LockKey key)
 {
-	return (DelayId) {MyDatabaseId, key};
+	return lock_key_hash(MyDatabaseId, &key);
+}
+
+/* The delay of a key of this database, or NULL.  The table is locked. */
+static Delay *
+find_delay(Registry *reg, LockKey key)
+{
+	Delay	   *delay = table_first(&reg->delays, delay_hash(key));
+
+	while (delay && !(delay->database == MyDatabaseId && lock_key_equal(&delay->key, &key)))
+		delay = table_next(&reg->delays, delay);
+	return delay;
+}
+
+static void
+remove_delay(Registry *reg, Delay *delay)
+{
+	table_unlink(&reg->delays, delay);
+	table_give_back(&reg->delays, delay);
+	pg_atomic_fetch_sub_u32(&reg->state->delays_kept, 1);
 }
 
 /* Remove the delays that are over, of names that nobody asked for since. */
 static void
-forget_past_delays(Registry *reg)
+remove_past_delays(Registry *reg)
 {
-	dshash_seq_status scan;
-	Delay	   *delay;
+	uint32		touched = table_touched(&reg->delays);
+	int64		now = now_us();
 
-	dshash_seq_init(&scan, reg->delays, true);
-	while ((delay = dshash_seq_next(&scan)) != NULL)
+	if (pg_atomic_read_u32(&reg->state->delays_kept) == 0)
+		return;
+	for (Place place = 1; place <= touched; place++)
 	{
-		if (delay->until > now_us())
-			continue;
-		dshash_delete_current(&scan);
-		pg_atomic_fetch_sub_u32(&reg->state->delays, 1);
+		Delay	   *delay = table_entry(&reg->delays, place);
+
+		if (delay->link.linked && delay->until <= now)
+			remove_delay(reg, delay);
 	}
-	dshash_seq_term(&scan);
 }
 
-/* This session is ending with the lock in its hands: keep others off. */
-void
-delay_begin(LockKey key)
+/* Keep others off a key; nothing happens if the table is full. */
+static void
+put_delay(Registry *reg, LockKey key, int64 until)
 {
-	Registry   *reg = registry();
-	DelayId		id = delay_id(key);
-	int64		until = now_us() + INT64CONST(1000) * lock_delay;
-	Delay	   *delay;
-	bool		found;
+	Delay	   *delay = find_delay(reg, key);
 
-	if (!reg || lock_delay == 0)
-		return;
-	forget_past_delays(reg);
-	delay = dshash_find_or_insert(reg->delays, &id, &found);
-	delay->until = found ? Max(delay->until, until) : until;
-	delay->role = GetUserId();
-	dshash_release_lock(reg->delays, delay);
-	if (!found)
-		pg_atomic_fetch_add_u32(&reg->state->delays, 1);
+	if (!delay)
+	{
+		delay = table_take(&reg->delays);
+		if (!delay)
+			return;
+		delay->database = MyDatabaseId;
+		delay->key = key;
+		delay->until = 0;
+		table_link(&reg->delays, delay, delay_hash(key));
+		pg_atomic_fetch_add_u32(&reg->state->delays_kept, 1);
+	}
+	delay->until = Max(delay->until, until);
+	delay->role = MyProc->roleId;
 }
 
 /*
- * Until when the key is kept off; 0 if it is not.  A delay that is over is
- * removed.
+ * This session is ending with locks in its hands, whose keys next() gives:
+ * keep others off them, if the session has asked for it.
  */
+void
+keep_others_off(NextKey next, void *arg)
+{
+	Registry   *reg = registry();
+	int64		until = now_us() + INT64CONST(1000) * lock_delay;
+	LockKey		key;
+
+	if (!reg || lock_delay == 0)
+		return;
+	LWLockAcquire(&reg->state->delay_lock, LW_EXCLUSIVE);
+	remove_past_delays(reg);
+	while (next(arg, &key))
+		put_delay(reg, key, until);
+	LWLockRelease(&reg->state->delay_lock);
+}
+
+/* Until when a lost session keeps others off the key; 0 if none does. */
 static int64
 delayed_until(LockKey key)
 {
 	Registry   *reg = registry();
-	DelayId		id = delay_id(key);
 	Delay	   *delay;
-	int64		until;
+	int64		until = 0;
 
-	if (!reg || pg_atomic_read_u32(&reg->state->delays) == 0)
+	if (!reg || pg_atomic_read_u32(&reg->state->delays_kept) == 0)
 		return 0;
-	delay = dshash_find(reg->delays, &id, true);
-	if (!delay)
-		return 0;
-	until = delay->until;
-	if (until > now_us())
-	{
-		dshash_release_lock(reg->delays, delay);
-		return until;
-	}
-	dshash_delete_entry(reg->delays, delay);
-	pg_atomic_fetch_sub_u32(&reg->state->delays, 1);
-	return 0;
+	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
+	delay = find_delay(reg, key);
+	if (delay)
+		until = delay->until;
+	LWLockRelease(&reg->state->delay_lock);
+	return until > now_us() ? until : 0;
+}
+
+/* The role whose session left a delay; InvalidOid if there is no such delay. */
+static Oid
+role_of_delay(Registry *reg, LockKey key)
+{
+	Delay	   *delay;
+	Oid			role = InvalidOid;
+
+	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
+	delay = find_delay(reg, key);
+	if (delay && delay->until > now_us())
+		role = delay->role;
+	LWLockRelease(&reg->state->delay_lock);
+	return role;
+}
+
+/* May the user end sessions of that role?  As pg_terminate_backend() decides. */
+static bool
+may_terminate(Oid role)
+{
+	if (superuser_arg(role))
+		return superuser();
+	return has_privs_of_role(GetUserId(), role) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND);
+}
+
+/*
+ * Let others have the lock before the delay is over that a lost session left.
+ * Returns whether there was one.  Who may terminate a session may lift what it
+ * left; others get an error.
+ */
+bool
+lift_delay(const NamedLock *lock)
+{
+	Registry   *reg = registry();
+	Oid			role = reg ? role_of_delay(reg, lock->id.key) : InvalidOid;
+	Delay	   *delay;
+
+	if (!OidIsValid(role))
+		return false;
+	if (!may_terminate(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to lift the delay of advisory lock \"%s\"", lock->name),
+				 errdetail("Only roles that may terminate sessions of the role whose session was lost may lift what it left.")));
+	LWLockAcquire(&reg->state->delay_lock, LW_EXCLUSIVE);
+	delay = find_delay(reg, lock->id.key);
+	if (delay && delay->role == role)
+		remove_delay(reg, delay);
+	LWLockRelease(&reg->state->delay_lock);
+	return delay != NULL;
 }
 
 /* Copies of this database's delays that are not over, palloc'd. */
@@ -119,27 +204,28 @@ Delay *
 delays_under_way(int *count)
 {
 	Registry   *reg = registry();
-	int			room = reg ? pg_atomic_read_u32(&reg->state->delays) : 0;
-	Delay	   *delays = palloc(Max(room, 1) * sizeof(Delay));
-	dshash_seq_status scan;
-	Delay	   *delay;
+	uint32		touched = reg ? table_touched(&reg->delays) : 0;
+	Delay	   *delays = palloc(Max(touched, 1) * sizeof(Delay));
+	int64		now = now_us();
 
 	*count = 0;
-	if (room == 0)
+	if (touched == 0)
 		return delays;
-	dshash_seq_init(&scan, reg->delays, false);
-	while (*count < room && (delay = dshash_seq_next(&scan)) != NULL)
+	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
+	for (Place place = 1; place <= touched; place++)
 	{
-		if (delay->id.database == MyDatabaseId && delay->until > now_us())
+		Delay	   *delay = table_entry(&reg->delays, place);
+
+		if (delay->link.linked && delay->database == MyDatabaseId && delay->until > now)
 			delays[(*count)++] = *delay;
 	}
-	dshash_seq_term(&scan);
+	LWLockRelease(&reg->state->delay_lock);
 	return delays;
 }
 
 /* When a delay is over, on the clock that people read. */
 TimestampTz
-delay_end(const Delay *delay)
+delay_ends_at(const Delay *delay)
 {
 	return GetCurrentTimestamp() + (delay->until - now_us());
 }
@@ -169,7 +255,7 @@ running_since(void)
 
 /* Until when the lock is kept off from this session; 0 if it is not. */
 static int64
-wait_until(const NamedLock *lock)
+kept_off_until(const NamedLock *lock)
 {
 	int64		until = delayed_until(lock->id.key);
 
@@ -184,11 +270,11 @@ wait_until(const NamedLock *lock)
  * the others.
  */
 bool
-delay_wait(const NamedLock *lock, const Deadline *deadline)
+wait_out_delay(const NamedLock *lock, const Deadline *deadline)
 {
 	int64		left;
 
-	while ((left = wait_until(lock) - now_us()) > 0)
+	while ((left = kept_off_until(lock) - now_us()) > 0)
 	{
 		announce_delayed(lock, GetCurrentTimestamp() + left);
 		if (!deadline_sleep(deadline, left / 1000 + 1))

@@ -11,19 +11,15 @@
 #define DELAY_H
 
 #include "base/deadline.h"
-#include "registry/registry.h"
+#include "registry/layout.h"
 
-/* A key that is kept off; the times are microseconds, see now_us() */
-typedef struct Delay
-{
-	DelayId		id;				/* hash key, must be first */
-	Oid			role;			/* of the session that was lost */
-	int64		until;
-} Delay;
+/* Gives the keys that a session leaves behind, one by one; false at the end */
+typedef bool (*NextKey) (void *arg, LockKey *key);
 
-extern void delay_begin(LockKey key);
+extern void keep_others_off(NextKey next, void *arg);
+extern bool wait_out_delay(const NamedLock *lock, const Deadline *deadline);
+extern bool lift_delay(const NamedLock *lock);
 extern Delay *delays_under_way(int *count);
-extern TimestampTz delay_end(const Delay *delay);
-extern bool delay_wait(const NamedLock *lock, const Deadline *deadline);
+extern TimestampTz delay_ends_at(const Delay *delay);
 
 #endif							/* DELAY_H */

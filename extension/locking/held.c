@@ -53,7 +53,6 @@ create_table(void)
 
 	held_locks = hash_create("advisory_lock held locks", INITIAL_SIZE, &ctl,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	announce_begin();
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 	before_shmem_exit(at_session_end, (Datum) 0);
@@ -301,23 +300,49 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id pg_attribute_unuse
 		end_level(held, level, event == SUBXACT_EVENT_COMMIT_SUB);
 }
 
+/* A look through all entries, begun by the first question */
+typedef struct LostLocks
+{
+	bool		begun;
+	HASH_SEQ_STATUS scan;
+} LostLocks;
+
+/*
+ * The key of the next lock that the session is losing.  A lock whose acquire
+ * was not completed was nobody's yet.
+ */
+static bool
+next_lost_lock(void *arg, LockKey *key)
+{
+	LostLocks  *lost = arg;
+	HeldLock   *held;
+
+	if (!lost->begun)
+		hash_seq_init(&lost->scan, held_locks);
+	lost->begun = true;
+	while ((held = hash_seq_search(&lost->scan)) != NULL)
+	{
+		if (!held->timed || !lock_held_in_any_mode(&held->tag))
+			continue;
+		*key = held->key;
+		return true;
+	}
+	return false;
+}
+
 /*
  * The session ends.  What it still holds, it has not released: whoever asked
- * for a delay gets it now, before the locks go.  A lock whose acquire was not
- * completed was nobody's yet.
+ * for a delay gets it now, before the locks go.
  */
 static void
 at_session_end(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
+	LostLocks	lost = {false};
 	HASH_SEQ_STATUS scan;
 	HeldLock   *held;
 
-	if (!held_scan_start(&scan))
-		return;
+	keep_others_off(next_lost_lock, &lost);
+	hash_seq_init(&scan, held_locks);
 	while ((held = hash_seq_search(&scan)) != NULL)
-	{
-		if (held->timed && lock_held_in_any_mode(&held->tag))
-			delay_begin(held->key);
 		end_hold(held);
-	}
 }

@@ -289,6 +289,7 @@ acquire_permit(const NamedLock *pool, int permits, const Deadline *deadline, int
 	int			permit;
 
 	check_locking_allowed(pool);
+	announce_begin();
 	error_context_stack = &context;
 	permit = take_permit_at_once(&request);
 	if (permit == NO_PERMIT && deadline_remaining_ms(deadline) != 0)

@@ -3,52 +3,159 @@
  * announce.c
  *	  What locking tells the other sessions, through the registry.
  *
+ * Nothing here raises an error, allocates or waits; except that
+ * announce_begin() may, before anything is locked, and that a warning is given
+ * of two names with one key.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "base/settings.h"
 #include "registry/announce.h"
-#include "registry/label.h"
+#include "registry/board.h"
 #include "registry/names.h"
 
+/* The registry, for names and statistics; NULL if they are not wanted. */
+static Registry *
+tracking_registry(void)
+{
+	return track ? registry() : NULL;
+}
+
 /*
- * Make ready.  What is registered for the end of the session after this can
- * still use the registry then.
+ * Make ready, before the first lock is taken.  What is registered for the end
+ * of the session after this can still use the registry then.
  */
 void
 announce_begin(void)
 {
-	(void) registry();
+	Registry   *reg = registry_attach();
+
+	if (reg)
+		board_open(reg);
+}
+
+/* Two names, one key: they exclude each other, which somebody should know. */
+static void
+warn_of_namesake(Registry *reg, const NamedLock *lock)
+{
+	char	   *other = name_of_namesake(reg, &lock->id);
+
+	if (other)
+		warn_of_collision(other, lock->name);
+}
+
+/* The entry of a name, locked; NULL if it is not known, or nothing is. */
+static NameEntry *
+known_name(Registry *reg, const NameId *id)
+{
+	return reg ? name_find(reg, id) : NULL;
+}
+
+/* Make a name known, and keep it; its place, or 0 if there is no room. */
+static Place
+keep_name(Registry *reg, const NamedLock *lock, bool *has_namesake)
+{
+	NameEntry  *entry = name_enter(reg, lock);
+	Place		place;
+
+	*has_namesake = false;
+	if (!entry)
+		return 0;
+	place = name_pin(reg, entry);
+	*has_namesake = entry->has_namesake;
+	name_unlock(reg, entry);
+	return place;
+}
+
+/*
+ * Put up this session's label for a lock, in place of an earlier one.  The
+ * name in that place is kept until the label is taken down.
+ */
+static void
+put_label(Registry *reg, const NamedLock *lock, Place place,
+		  TimestampTz acquired_at, TimestampTz delayed_until, int64 token)
+{
+	Label	   *label = label_enter(reg, &lock->id);
+	Place		unpin = place;
+	Label		contents = {
+		.name = lock->id, .place = place, .role = GetUserId(),
+		.acquired_at = acquired_at, .delayed_until = delayed_until, .token = token
+	};
+
+	if (label)
+	{
+		unpin = label->place;
+		label_write(reg, label, &contents);
+	}
+	name_unpin(reg, unpin);
 }
 
 /* The session is going to wait for a lock; held: it holds it in another mode. */
 void
 announce_wanted(const NamedLock *lock, bool held)
 {
-	name_wanted(lock);
-	if (!held)
-		label_put(&lock->id, 0, 0, 0);
+	Registry   *reg = tracking_registry();
+	bool		has_namesake;
+	Place		place;
+
+	if (!reg)
+		return;
+	place = keep_name(reg, lock, &has_namesake);
+	if (held)
+		name_unpin(reg, place); /* the label tells of what it holds */
+	else
+		put_label(reg, lock, place, 0, 0, 0);
+	if (has_namesake)
+		warn_of_namesake(reg, lock);
 }
 
 /* That wait has ended, whatever came of it. */
 void
 announce_waited(const NamedLock *lock, bool held, int64 wait_us)
 {
-	name_waited(lock, wait_us);
+	Registry   *reg = tracking_registry();
+	NameEntry  *entry = known_name(reg, &lock->id);
+
+	if (entry)
+	{
+		entry->waits++;
+		entry->total_wait += wait_us;
+		entry->max_wait = Max(entry->max_wait, wait_us);
+		name_unlock(reg, entry);
+	}
 	if (!held)
-		label_remove(lock->id.key);
+		announce_nothing_held(&lock->id);
 }
 
 /* The lock was granted, but is kept off from the session until then. */
 void
 announce_delayed(const NamedLock *lock, TimestampTz until)
 {
-	label_put(&lock->id, 0, until, 0);
+	Registry   *reg = tracking_registry();
+	bool		has_namesake;
+
+	if (reg)
+		put_label(reg, lock, keep_name(reg, lock, &has_namesake), 0, until, 0);
+}
+
+static void
+count_acquisition(Registry *reg, const NameId *id, TimestampTz now)
+{
+	NameEntry  *entry = known_name(reg, id);
+
+	if (!entry)
+		return;
+	entry->acquisitions++;
+	entry->last_acquired_at = now;
+	name_unlock(reg, entry);
 }
 
 /*
@@ -56,35 +163,60 @@ announce_delayed(const NamedLock *lock, TimestampTz until)
  * whatever mode; waited: announce_wanted() came before.
  */
 void
-announce_acquired(const NamedLock *lock, LOCKMODE mode, int64 token, bool held, bool waited)
+announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	Registry   *reg = tracking_registry();
+	TimestampTz now;
+	bool		has_namesake;
 
-	if (!held && name_acquired(lock, mode, now, token, !waited))
-		label_remove(lock->id.key); /* of a delay */
-	else
-		label_put(&lock->id, now, 0, token);
+	if (!reg)
+		return;
+	now = GetCurrentTimestamp();
+	put_label(reg, lock, keep_name(reg, lock, &has_namesake), now, 0, token);
+	if (!held)
+		count_acquisition(reg, &lock->id, now);
+	if (has_namesake && !held && !waited)
+		warn_of_namesake(reg, lock);
 }
 
 /* An acquire was given up, since the time ran out. */
 void
 announce_timed_out(const NamedLock *lock)
 {
-	name_timed_out(lock);
+	Registry   *reg = tracking_registry();
+	NameEntry  *entry = known_name(reg, &lock->id);
+
+	if (!entry)
+		return;
+	entry->timeouts++;
+	name_unlock(reg, entry);
 }
 
 /* The session holds the lock no longer, in any mode. */
 void
 announce_released(const NameId *id, int64 hold_us)
 {
-	name_released(id, hold_us);
+	Registry   *reg = tracking_registry();
+	NameEntry  *entry = known_name(reg, id);
+
+	if (entry)
+	{
+		entry->total_hold += hold_us;
+		entry->max_hold = Max(entry->max_hold, hold_us);
+		name_unlock(reg, entry);
+	}
+	announce_nothing_held(id);
 }
 
 /* Nothing is to be told of the lock any more: take back what was. */
 void
 announce_nothing_held(const NameId *id)
 {
-	label_remove(id->key);
+	Registry   *reg = registry();
+	Label	   *label = reg ? label_find(reg, id->key) : NULL;
+
+	if (label)
+		label_remove(reg, label);
 }
 
 /* A permit is going to be free, or is already: wake who looks for one. */

@@ -3,93 +3,161 @@
  * evict.c
  *	  Making room for names in the registry.
  *
+ * A hand goes round over two bitmaps with a bit for each place of a name.  It
+ * takes the first name that is not busy, which is to say that no session has a
+ * label for it, and that was not used since the hand came by the last time.
+ * So it passes 64 names by one look, and most of all names may be held without
+ * making it slow.
+ *
+ * What the bitmaps say is a hint.  The lock manager has the last word, and it
+ * knows of those too who took the lock without this extension.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "utils/timestamp.h"
+#include "port/pg_bitutils.h"
+#include "storage/lock.h"
 
+#include "base/compat.h"
 #include "registry/evict.h"
-#include "registry/names.h"
-#include "base/settings.h"
 
-/* The part of all names that makes way at once */
-#define EVICTED_PART 8
+/* How far one eviction goes at the most, in words of 64 names and in names */
+#define MAX_WORDS 8192
+#define MAX_LOOKS 16
 
-/* When all names are in use, do not look again for so long */
-#define FULL_PAUSE USECS_PER_SEC
-
-/* A key in use, in the sorted array of them */
-static int
-compare_delay_ids(const void *a, const void *b)
+static uint64
+bit_of(Place place)
 {
-	return memcmp(a, b, sizeof(DelayId));
+	return UINT64CONST(1) << ((place - 1) % 64);
 }
 
-/* The keys that anybody holds or awaits, sorted. */
-static DelayId *
-keys_in_use(int *count)
+static void
+set_bit(pg_atomic_uint64 *bitmap, Place place)
 {
-	LockData   *table = GetLockStatusData();
-	DelayId    *keys = palloc(Max(table->nelements, 1) * sizeof(DelayId));
+	pg_atomic_fetch_or_u64(&bitmap[(place - 1) / 64], bit_of(place));
+}
 
-	*count = 0;
-	for (int i = 0; i < table->nelements; i++)
+/* No session has a label for the name any more. */
+void
+evict_may(Registry *reg, Place place)
+{
+	set_bit(reg->recent, place);
+	pg_atomic_fetch_and_u64(&reg->busy[(place - 1) / 64], ~bit_of(place));
+}
+
+/* A session has, or there is no name in that place. */
+void
+evict_must_not(Registry *reg, Place place)
+{
+	set_bit(reg->busy, place);
+}
+
+/* A name that may make way, in one word; 0 if there is none. */
+static Place
+candidate_in_word(Registry *reg, uint32 word)
+{
+	uint64		idle = ~pg_atomic_read_u64(&reg->busy[word]);
+	uint64		unused;
+
+	if (idle == 0)
+		return 0;
+	unused = idle & ~pg_atomic_read_u64(&reg->recent[word]);
+	if (unused != 0)
+		return word * 64 + pg_rightmost_one_pos64(unused) + 1;
+	pg_atomic_fetch_and_u64(&reg->recent[word], ~idle);
+	return 0;
+}
+
+/* Move the hand to the next name that may make way; 0 if there is none. */
+static Place
+next_candidate(Registry *reg)
+{
+	uint32		words = (reg->state->names.capacity + 63) / 64;
+	uint32		word = pg_atomic_read_u32(&reg->state->hand);
+
+	/* Twice round: the first time may only clear the marks of use. */
+	for (uint32 i = 0; i <= 2 * words && i < MAX_WORDS; i++)
 	{
-		DelayId    *key = &keys[*count];
+		Place		place = candidate_in_word(reg, word);
 
-		if (lock_tag_key(&table->locks[i].locktag, &key->database, &key->key))
-			(*count)++;
+		if (place != 0)
+		{
+			pg_atomic_write_u32(&reg->state->hand, word);
+			return place;
+		}
+		word = (word + 1) % words;
 	}
-	qsort(keys, *count, sizeof(DelayId), compare_delay_ids);
-	return keys;
-}
-
-static bool
-may_evict(const NameEntry *entry, uint32 round, const DelayId *in_use, int count)
-{
-	/* The beginning of a NameId is a DelayId. */
-	return entry->round != round &&
-		bsearch(&entry->id, in_use, count, sizeof(DelayId), compare_delay_ids) == NULL;
+	pg_atomic_write_u32(&reg->state->hand, word);
+	return 0;
 }
 
 /*
- * Make room.  A name that was used since this began is spared, and everybody
- * says so after the grant: so no name is removed whose lock was granted
- * between our look at the lock table and its removal.
+ * Does nobody hold or await the lock of that name, by the lock manager's word?
+ *
+ * To look at a single lock we have to take it: in AccessShareLock, a mode that
+ * conflicts with none in which advisory locks can be taken, so that nobody is
+ * kept off.  Whoever shows who holds a lock leaves that mode out.
  */
-void
-evict_names(Registry *reg)
+static bool
+nobody_has(const NameId *id)
 {
-	dshash_seq_status scan;
-	NameEntry  *entry;
-	DelayId    *in_use;
-	int			in_use_count;
-	uint32		round;
-	int			most = max_names / EVICTED_PART + 1;
-	int			evicted = 0;
+	LOCKTAG		tag;
+	LOCALLOCK  *local;
+	bool		only_we;
 
-	if (GetCurrentTimestamp() < (TimestampTz) pg_atomic_read_u64(&reg->state->full_until))
-		return;
-	LWLockAcquire(&reg->state->evict_lock, LW_EXCLUSIVE);
-	round = pg_atomic_add_fetch_u32(&reg->state->evict_round, 1);
-	in_use = keys_in_use(&in_use_count);
+	set_lock_tag(&tag, id->database, id->key);
+	if (lock_acquire(&tag, AccessShareLock, true, true, false, &local) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	only_we = local->lock->nRequested == 1;
+	LockRelease(&tag, AccessShareLock, true);
+	return only_we;
+}
 
-	dshash_seq_init(&scan, reg->names, true);
-	while (evicted < most && (entry = dshash_seq_next(&scan)) != NULL)
+/*
+ * Remove the name in a place, if it is in nobody's use.  The partition stays
+ * locked over the look at the lock manager: whoever is granted the lock after
+ * that will find, when he announces it, that the name is not known.
+ */
+static NameEntry *
+evict_place(Registry *reg, Place place)
+{
+	NameEntry  *entry = table_entry(&reg->names, place);
+	uint32		hash = entry->link.hash;
+	LWLock	   *lock = partition_lock(reg, hash);
+	bool		evicted;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	evicted = entry->link.linked && entry->link.hash == hash &&
+		entry->users == 0 && nobody_has(&entry->id);
+	if (evicted)
 	{
-		if (!may_evict(entry, round, in_use, in_use_count))
-			continue;
-		dshash_delete_current(&scan);
-		pg_atomic_fetch_sub_u32(&reg->state->names, 1);
+		table_unlink(&reg->names, entry);
+		evict_must_not(reg, place);
 		pg_atomic_fetch_add_u64(&reg->state->evicted, 1);
-		evicted++;
 	}
-	dshash_seq_term(&scan);
-	if (evicted == 0)
-		pg_atomic_write_u64(&reg->state->full_until, GetCurrentTimestamp() + FULL_PAUSE);
-	LWLockRelease(&reg->state->evict_lock);
-	pfree(in_use);
+	else
+		set_bit(reg->recent, place);
+	LWLockRelease(lock);
+	return evicted ? entry : NULL;
+}
+
+/*
+ * Make room: the place of a name that made way, not linked; NULL if none did,
+ * within a bounded search.  To be called with no entry locked.
+ */
+NameEntry *
+evict_name(Registry *reg)
+{
+	for (int i = 0; i < MAX_LOOKS; i++)
+	{
+		Place		place = next_candidate(reg);
+		NameEntry  *entry = place != 0 ? evict_place(reg, place) : NULL;
+
+		if (place == 0 || entry)
+			return entry;
+	}
+	return NULL;
 }

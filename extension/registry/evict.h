@@ -12,6 +12,8 @@
 
 #include "registry/registry.h"
 
-extern void evict_names(Registry *reg);
+extern void evict_may(Registry *reg, Place place);
+extern void evict_must_not(Registry *reg, Place place);
+extern NameEntry *evict_name(Registry *reg);
 
 #endif							/* EVICT_H */

@@ -21,6 +21,34 @@
 
 #define TOKENS_PER_BLOCK 65536
 
+/* The block of this database, new if need be; NULL if there are too many. */
+static TokenBlock *
+find_block(Registry *reg)
+{
+	for (int i = 0; i < TOKEN_BLOCKS; i++)
+	{
+		TokenBlock *block = &reg->state->token_blocks[i];
+
+		if (block->database == InvalidOid)
+			block->database = MyDatabaseId;
+		if (block->database == MyDatabaseId)
+			return block;
+	}
+	return NULL;
+}
+
+/* The next one of the block, or 0 if it is used up. */
+static int64
+next_in_block(TokenBlock *block)
+{
+	int64		next = pg_atomic_read_u64(&block->next);
+
+	if (next > (int64) pg_atomic_read_u64(&block->last))
+		return 0;
+	pg_atomic_write_u64(&block->next, next + 1);
+	return next;
+}
+
 /*
  * Take a token from the block of this database, or 0 if it is used up.  A
  * block offered is put in its place then; else the offer is dropped, since
@@ -31,20 +59,30 @@ take_token(Oid sequence, int64 offered_first, int64 offered_last)
 {
 	Registry   *reg = registry();
 	TokenBlock *block;
-	bool		found;
 	int64		token = 0;
 
-	block = dshash_find_or_insert(reg->token_blocks, &MyDatabaseId, &found);
-	if (!found || block->sequence != sequence)
-		*block = (TokenBlock) {MyDatabaseId, sequence, 1, 0};
-	if (block->next > block->last && offered_first > block->last)
+	LWLockAcquire(&reg->state->token_lock, LW_EXCLUSIVE);
+	block = find_block(reg);
+	if (block)
 	{
-		block->next = offered_first;
-		block->last = offered_last;
+		int64		last = pg_atomic_read_u64(&block->last);
+
+		if (block->sequence != sequence)
+		{
+			block->sequence = sequence;
+			pg_atomic_write_u64(&block->next, 1);
+			pg_atomic_write_u64(&block->last, last = 0);
+		}
+		if ((int64) pg_atomic_read_u64(&block->next) > last && offered_first > last)
+		{
+			pg_atomic_write_u64(&block->next, offered_first);
+			pg_atomic_write_u64(&block->last, offered_last);
+		}
+		token = next_in_block(block);
 	}
-	if (block->next <= block->last)
-		token = block->next++;
-	dshash_release_lock(reg->token_blocks, block);
+	else
+		token = offered_first;
+	LWLockRelease(&reg->state->token_lock);
 	return token;
 }
 
@@ -74,11 +112,10 @@ last_token_from_block(Oid sequence)
 
 	if (!reg)
 		return 0;
-	block = dshash_find(reg->token_blocks, &MyDatabaseId, false);
-	if (!block)
-		return 0;
-	if (block->sequence == sequence)
-		last = block->next - 1;
-	dshash_release_lock(reg->token_blocks, block);
+	LWLockAcquire(&reg->state->token_lock, LW_EXCLUSIVE);
+	block = find_block(reg);
+	if (block && block->sequence == sequence)
+		last = pg_atomic_read_u64(&block->next) - 1;
+	LWLockRelease(&reg->state->token_lock);
 	return last;
 }

@@ -10,15 +10,6 @@
 #ifndef TOKEN_BLOCK_H
 #define TOKEN_BLOCK_H
 
-/* Tokens of one database that are durable but not given yet: next..last */
-typedef struct TokenBlock
-{
-	Oid			database;		/* hash key, must be first */
-	Oid			sequence;		/* which the tokens are of */
-	int64		next;
-	int64		last;
-} TokenBlock;
-
 extern int64 token_from_block(Oid sequence);
 extern int64 last_token_from_block(Oid sequence);
 

@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ *
+ * board.c
+ *	  Labels: what a session tells the others about its locks.
+ *
+ * On the board every session has a row of its own, in which it alone writes,
+ * by plain stores.  Who reads a label there looks at its sequence number
+ * before and after, and again if that has changed.  Labels for which the row
+ * has no room are in a table, locked by the partition of their key.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+
+#include "registry/board.h"
+#include "registry/names.h"
+
+static BoardRow *my_row = NULL;
+
+/* Labels of this session in the table */
+static int	labels_in_table = 0;
+
+static bool
+on_board(const Label *label)
+{
+	return label >= my_row->labels && label < my_row->labels + LABELS_ON_BOARD;
+}
+
+static bool
+is_about(const Label *label, LockKey key, int pid)
+{
+	return label->pid == pid && label->name.database == MyDatabaseId &&
+		lock_key_equal(&label->name.key, &key);
+}
+
+/* === Writing === */
+
+/* The session ends: take its labels down, before its row is another's. */
+static void
+close_board(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
+{
+	Registry   *reg = registry();
+
+	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	{
+		if (my_row->labels[i].pid != 0)
+			label_remove(reg, &my_row->labels[i]);
+	}
+	for (Place place = table_touched(&reg->labels); labels_in_table > 0 && place > 0; place--)
+	{
+		Label	   *label = table_entry(&reg->labels, place);
+
+		if (label->link.linked && label->pid == MyProcPid)
+			label_remove(reg, label);
+	}
+	pg_atomic_write_u32(&my_row->pid, 0);
+	my_row = NULL;
+}
+
+/* Take this session's row, once; from then on until its end it has labels. */
+void
+board_open(Registry *reg)
+{
+	static bool opened = false;
+	ptrdiff_t	index = MyProc - ProcGlobal->allProcs;
+
+	if (opened || index < 0 || index >= reg->state->header.backends)
+		return;
+	opened = true;
+	before_shmem_exit(close_board, (Datum) 0);
+	my_row = &reg->board[index];
+	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	{
+		pg_atomic_init_u32(&my_row->labels[i].sequence, 0);
+		my_row->labels[i].pid = 0;
+	}
+	pg_write_barrier();
+	pg_atomic_write_u32(&my_row->pid, MyProcPid);
+}
+
+static uint32
+label_hash(LockKey key)
+{
+	return lock_key_hash(MyDatabaseId, &key);
+}
+
+/* The label in the table, whose partition is locked; or NULL. */
+static Label *
+find_in_table(Registry *reg, LockKey key, int pid)
+{
+	Label	   *label = table_first(&reg->labels, label_hash(key));
+
+	while (label && !is_about(label, key, pid))
+		label = table_next(&reg->labels, label);
+	return label;
+}
+
+static Label *
+find_own_in_table(Registry *reg, LockKey key)
+{
+	LWLock	   *lock = partition_lock(reg, label_hash(key));
+	Label	   *label;
+
+	LWLockAcquire(lock, LW_SHARED);
+	label = find_in_table(reg, key, MyProcPid);
+	LWLockRelease(lock);
+	return label;
+}
+
+/* This session's label for a key, or NULL. */
+Label *
+label_find(Registry *reg, LockKey key)
+{
+	if (!my_row)
+		return NULL;
+	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	{
+		if (is_about(&my_row->labels[i], key, MyProcPid))
+			return &my_row->labels[i];
+	}
+	return labels_in_table > 0 ? find_own_in_table(reg, key) : NULL;
+}
+
+/* A new label in the table, or NULL when it is full. */
+static Label *
+enter_in_table(Registry *reg, const NameId *name)
+{
+	LWLock	   *lock = partition_lock(reg, label_hash(name->key));
+	Label	   *label = table_take(&reg->labels);
+
+	if (!label)
+		return NULL;
+	label->name = *name;
+	label->pid = MyProcPid;
+	label->place = 0;
+	label->acquired_at = label->delayed_until = 0;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	table_link(&reg->labels, label, label_hash(name->key));
+	LWLockRelease(lock);
+	labels_in_table++;
+	return label;
+}
+
+/*
+ * This session's label for the key of a name, made if need be, to be written
+ * next; NULL if there is no room for one.
+ */
+Label *
+label_enter(Registry *reg, const NameId *name)
+{
+	Label	   *label = label_find(reg, name->key);
+
+	if (label || !my_row)
+		return label;
+	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	{
+		label = &my_row->labels[i];
+		if (label->pid == 0)
+		{
+			label->place = 0;
+			return label;
+		}
+	}
+	return enter_in_table(reg, name);
+}
+
+/* Nobody reads the label from here until end_write() and is content with it. */
+static void
+begin_write(Registry *reg, Label *label)
+{
+	if (on_board(label))
+	{
+		pg_atomic_write_u32(&label->sequence, pg_atomic_read_u32(&label->sequence) + 1);
+		pg_write_barrier();
+	}
+	else
+		LWLockAcquire(partition_lock(reg, label->link.hash), LW_EXCLUSIVE);
+}
+
+static void
+end_write(Registry *reg, Label *label)
+{
+	if (on_board(label))
+	{
+		pg_write_barrier();
+		pg_atomic_write_u32(&label->sequence, pg_atomic_read_u32(&label->sequence) + 1);
+	}
+	else
+		LWLockRelease(partition_lock(reg, label->link.hash));
+}
+
+/* Write what a label says.  Of the contents, link, sequence and pid are not used. */
+void
+label_write(Registry *reg, Label *label, const Label *contents)
+{
+	begin_write(reg, label);
+	label->pid = MyProcPid;
+	label->name = contents->name;
+	label->place = contents->place;
+	label->role = contents->role;
+	label->acquired_at = contents->acquired_at;
+	label->delayed_until = contents->delayed_until;
+	label->token = contents->token;
+	end_write(reg, label);
+}
+
+/* Take a label of this session down, and let go of its name. */
+void
+label_remove(Registry *reg, Label *label)
+{
+	Place		place = label->place;
+	bool		in_table = !on_board(label);
+
+	begin_write(reg, label);
+	label->pid = 0;
+	if (in_table)
+		table_unlink(&reg->labels, label);
+	end_write(reg, label);
+	if (in_table)
+	{
+		table_give_back(&reg->labels, label);
+		labels_in_table--;
+	}
+	name_unpin(reg, place);
+}
+
+/* === Reading === */
+
+/* Copy a label of another session's on the board, when it is not being written. */
+static void
+read_label(const Label *label, Label *copy)
+{
+	uint32		before;
+	uint32		after;
+
+	do
+	{
+		before = pg_atomic_read_u32(&unconstify(Label *, label)->sequence);
+		pg_read_barrier();
+		*copy = *label;
+		pg_read_barrier();
+		after = pg_atomic_read_u32(&unconstify(Label *, label)->sequence);
+	} while (before != after || before % 2 != 0);
+}
+
+/* The row of a session, or NULL; the last one asked for is found at once. */
+static BoardRow *
+find_row(Registry *reg, int pid)
+{
+	static uint32 last = 0;
+	uint32		rows = reg->state->header.backends;
+
+	for (uint32 i = 0; i < rows; i++)
+	{
+		uint32		index = (last + i) % rows;
+
+		if (pg_atomic_read_u32(&reg->board[index].pid) == (uint32) pid)
+		{
+			last = index;
+			return &reg->board[index];
+		}
+	}
+	return NULL;
+}
+
+static bool
+copy_from_row(const BoardRow *row, LockKey key, int pid, Label *copy)
+{
+	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	{
+		read_label(&row->labels[i], copy);
+		if (is_about(copy, key, pid))
+			return true;
+	}
+	return false;
+}
+
+static bool
+copy_from_table(Registry *reg, LockKey key, int pid, Label *copy)
+{
+	LWLock	   *lock = partition_lock(reg, label_hash(key));
+	Label	   *label;
+
+	LWLockAcquire(lock, LW_SHARED);
+	label = find_in_table(reg, key, pid);
+	if (label)
+		*copy = *label;
+	LWLockRelease(lock);
+	return label != NULL;
+}
+
+/* What a session tells about a lock; false if that is nothing. */
+bool
+label_copy(Registry *reg, LockKey key, int pid, Label *copy)
+{
+	BoardRow   *row = find_row(reg, pid);
+
+	return (row && copy_from_row(row, key, pid, copy)) ||
+		copy_from_table(reg, key, pid, copy);
+}

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * board.h
+ *	  Labels: what a session tells the others about its locks.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include "registry/registry.h"
+
+extern void board_open(Registry *reg);
+extern Label *label_find(Registry *reg, LockKey key);
+extern Label *label_enter(Registry *reg, const NameId *name);
+extern void label_write(Registry *reg, Label *label, const Label *contents);
+extern void label_remove(Registry *reg, Label *label);
+extern bool label_copy(Registry *reg, LockKey key, int pid, Label *copy);
+
+#endif							/* BOARD_H */

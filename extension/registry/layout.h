@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.h
+ *	  All that stands in shared memory.
+ *
+ * Sessions with different builds of this library can meet in one memory, so
+ * whoever changes anything in here raises REGISTRY_LAYOUT.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/lwlock.h"
+
+#include "base/key.h"
+#include "registry/table.h"
+
+#define REGISTRY_MAGIC 0x6164766c
+#define REGISTRY_LAYOUT 1
+
+/* A name of 1024 bytes with the suffix of a permit, in any encoding */
+#define NAME_ROOM (MAX_NAME_BYTES + 16)
+
+/* Locks over the buckets of names and labels: by the hash of the key */
+#define PARTITIONS 32
+
+/* Labels that a session has on the board; more of them go into a table */
+#define LABELS_ON_BOARD 16
+
+/* Databases whose tokens are given from memory */
+#define TOKEN_BLOCKS 256
+
+/* By what a session knows whether it understands the rest.  Never changes. */
+typedef struct RegistryHeader
+{
+	uint32		magic;
+	uint32		layout;
+	uint32		sizes[4];		/* of state, name, label and delay */
+	uint32		max_names;		/* the room for names, labels, delays */
+	uint32		backends;		/* rows of the board */
+	pg_atomic_uint32 attempt;	/* the memory is the one with this number, */
+	pg_atomic_uint32 ready;		/* and it is there */
+} RegistryHeader;
+
+/* One name and what happened to it; durations are microseconds */
+typedef struct NameEntry
+{
+	TableLink	link;			/* hashed by key: namesakes are in one bucket */
+	NameId		id;
+	Oid			role;			/* who used it last, and so knows it */
+	uint32		users;			/* labels that refer to it */
+	bool		has_namesake;	/* another name has the same key */
+	TimestampTz last_acquired_at;	/* 0: never */
+	int64		acquisitions;
+	int64		waits;
+	int64		timeouts;
+	int64		total_wait;
+	int64		max_wait;
+	int64		total_hold;
+	int64		max_hold;
+	TimestampTz stats_since;
+	char		name[NAME_ROOM];
+} NameEntry;
+
+/*
+ * What a session tells the others about a lock that it holds or awaits.  It
+ * goes with a row of the live lock table, and means nothing without one.
+ */
+typedef struct Label
+{
+	TableLink	link;			/* unless on the board; hashed by key */
+	pg_atomic_uint32 sequence;	/* odd while its session writes it */
+	int			pid;			/* whose; 0: nobody's */
+	NameId		name;
+	Place		place;			/* of the name, which is kept; 0: not known */
+	Oid			role;			/* the user who took the lock */
+	TimestampTz acquired_at;	/* 0: not yet */
+	TimestampTz delayed_until;	/* 0: not kept off, see delay.c */
+	int64		token;
+} Label;
+
+/* The labels of one session, which alone writes them */
+typedef struct BoardRow
+{
+	pg_atomic_uint32 pid;		/* 0: nobody's */
+	Label		labels[LABELS_ON_BOARD];
+} BoardRow;
+
+/* A key that is kept off; the time is on the monotonic clock, in microseconds */
+typedef struct Delay
+{
+	TableLink	link;			/* hashed by key */
+	Oid			database;
+	LockKey		key;
+	Oid			role;			/* of the session that was lost */
+	int64		until;
+} Delay;
+
+/* Tokens of one database that are durable but not given yet: next..last */
+typedef struct TokenBlock
+{
+	Oid			database;
+	Oid			sequence;		/* which the tokens are of */
+	pg_atomic_uint64 next;
+	pg_atomic_uint64 last;
+} TokenBlock;
+
+/* What is not in a table of its own, at the beginning of the memory */
+typedef struct RegistryState
+{
+	RegistryHeader header;
+	int			tranche;
+	LWLockPadded partitions[PARTITIONS];	/* names and labels */
+	LWLock		delay_lock;
+	LWLock		token_lock;
+
+	Table		names;
+	Table		labels;
+	Table		delays;
+
+	pg_atomic_uint32 delays_kept;	/* entries in the table of delays */
+	pg_atomic_uint32 hand;		/* where to look for a name to evict */
+	pg_atomic_uint64 evicted;	/* names removed to make room */
+	pg_atomic_uint64 untracked; /* acquires of names there was no room for */
+
+	ConditionVariable released; /* some permit was released */
+	TokenBlock	token_blocks[TOKEN_BLOCKS];
+} RegistryState;
+
+#endif							/* LAYOUT_H */
