@@ -75,7 +75,7 @@ SKIP:
 	  unless eval { compile("$dir/probe", ["$dir/probe.c"], @sanitize); 1 };
 
 	compile("$dir/sanitized",
-		[ @{ test_sources() }, glob('client/libadvlock/*.c') ],
+		[ @{ test_sources() }, glob('client/{common,libadvlock}/*.c') ],
 		@sanitize, $version, '-L' . pg_config('--libdir'), '-lpq');
 	run_all('sanitizers find nothing', "$dir/sanitized");
 }

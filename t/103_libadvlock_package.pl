@@ -115,7 +115,7 @@ ok(make('uninstall', "DESTDIR=$build/root"), 'uninstall') or diag($err);
 is_deeply([ installed_files() ], [], 'leaves nothing');
 
 # The library must not write for its program or end it: the build refuses.
-append_to_file("$build/client/libadvlock/clock.c",
+append_to_file("$build/client/common/clock.c",
 	"#include <stdlib.h>\nvoid advl_end_all(void);\nvoid advl_end_all(void) { exit(1); }\n");
 ok(!make('libadvlock/libadvlock.so.1'), 'the build refuses a library that calls exit()');
 like($out, qr/ exit.*must not call/s, 'and says why');

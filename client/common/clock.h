@@ -10,6 +10,9 @@
  * must be due at once when the machine wakes up; on CLOCK_MONOTONIC it would
  * be due hours later.
  *
+ * A moment is an int64_t on that clock.  A duration is an int as poll(2) takes
+ * it: -1 is for ever.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
@@ -39,5 +42,14 @@ now_ms(void)
 	clock_gettime(CLOCK_OF_DEADLINES, &now);
 	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+/* The moment timeout_ms from now; NEVER for a negative one. */
+extern int64_t advl_deadline(int timeout_ms);
+
+/* A longer duration, saturating; for ever stays so. */
+extern int	advl_longer(int timeout_ms, int more_ms);
+
+/* The duration until a moment, 0 if it has passed. */
+extern int	advl_remaining(int64_t deadline);
 
 #endif							/* COMMON_CLOCK_H */

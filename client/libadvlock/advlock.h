@@ -241,6 +241,15 @@ extern int	advlock_may_pass(const advlock *h);
 extern int	advlock_next_host(const advlock *h);
 
 /*
+ * The server's warnings since the last call of this, the oldest first, each as
+ * advlock_error() has it; "" if there were none.  One that matters: two names
+ * have the same key.  Reading clears them; the text lives until the next call
+ * of this.  Only for sessions of the library's own: on an attached connection
+ * warnings go to the caller's notice receiver, as libpq's do.
+ */
+extern const char *advlock_notice(advlock *h);
+
+/*
  * Non-zero if the server has the extension.  Without it the same keys go
  * through pg_advisory_lock(): no tokens, and a wait is cut into slices.
  */

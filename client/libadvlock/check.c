@@ -3,121 +3,103 @@
  * check.c
  *	  Ask the server whether what we hold is still held.
  *
+ * That the server lives and that the lock is ours are two questions.  Any
+ * answer settles the first, an error included; the second is open until an
+ * answer says yes or no.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "libadvlock/internal.h"
-#include "common/keys.h"
+#include "libadvlock/statements.h"
 
-/* The server process, and the first lock it no longer holds with our token. */
-static const char lost_sql[] =
-"SELECT pg_catalog.pg_backend_pid(), (SELECT l.position"
-" FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]),"
-" pg_catalog.unnest($2::pg_catalog.int8[])) WITH ORDINALITY AS l(name, token, position)"
-" WHERE COALESCE(advisory_lock.token(l.name) OPERATOR(pg_catalog.<>) l.token, true)"
-" LIMIT 1)";
+/* The server process, and the first lock for which the condition holds. */
+#define FIRST(more, condition) \
+	"SELECT pg_catalog.pg_backend_pid(), (SELECT l.position FROM " ADVL_ROWS \
+	" WITH ORDINALITY AS l(name, shared, permit, count, token, position)" more \
+	" WHERE " condition " LIMIT 1)"
 
-static const char lost_keys_sql[] =
-"SELECT pg_catalog.pg_backend_pid(), (SELECT l.position"
-" FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]),"
-" pg_catalog.unnest($2::pg_catalog.text[])) WITH ORDINALITY AS l(name, mode, position), "
-ADVL_KEYS("l.name")
-" WHERE NOT " ADVL_HOLDS("l.mode")
-" LIMIT 1)";
+/* It is not held any more, or not with our token. */
+#define BY_EXTENSION(guarded) \
+	FIRST("", "COALESCE(" \
+		  guarded("advisory_lock.token(" ADVL_FULL_NAME ")", "int8") \
+		  ADVL_OP("<>") "l.token, true)")
+
+const advl_question advl_check_question = {
+	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
+	.by_keys = FIRST(", " ADVL_KEYS(ADVL_FULL_NAME),
+					 "NOT " ADVL_HOLDS("CASE WHEN l.shared THEN 'ShareLock' ELSE 'ExclusiveLock' END")),
+	.limited = true
+};
 
 /* One of the locks is gone though the session is not. */
 static advlock_result
-lock_gone(advlock *h, int position)
+lock_gone(advlock *h, int64_t position)
 {
 	advl_lock  *lock = h->held;
 
-	while (--position > 0)
+	while (--position > 0 && lock->next != NULL)
 		lock = lock->next;
 	(void) advl_fail(h, ADVLOCK_LOST, "lock \"%s\" is not held any more", lock->name);
 	advl_forget(h, lock);
 	return ADVLOCK_LOST;
 }
 
+/* The server lives, but does not say what we asked. */
+static advlock_result
+unknown(advlock *h, const PGresult *answer)
+{
+	advlock_result r = advl_server_error(h, answer);
+
+	return h->status == ADVLOCK_OK ? ADVLOCK_SERVER : r;
+}
+
 static advlock_result
 checked(advlock *h)
 {
 	const PGresult *row = h->op.results[0];
+	int64_t		number;
 
 	if (!advl_rows(row))
-		return advl_server_error(h, row);
-	if (h->held != NULL && atoi(PQgetvalue(row, 0, 0)) != h->pid)
-		return advl_lose_because(h, "the server process is not the one that held the locks");
-	if (!PQgetisnull(row, 0, 1))
-		return lock_gone(h, atoi(PQgetvalue(row, 0, 1)));
-	return ADVLOCK_OK;
+		return unknown(h, row);
+	if (h->held == NULL)
+		return ADVLOCK_OK;
+	if (!advl_number_at(row, 0, 0, &number) || number != h->pid)
+		return advl_lost_already(h, "the server process is not the one that held the locks");
+	if (advl_is_null(row, 1))
+		return ADVLOCK_OK;
+	return lock_gone(h, advl_number_at(row, 0, 1, &number) ? number : 1);
 }
 
-/* The lock manager's name of it: permit i of N is N#i. */
-static void
-append_name(advl_text *names, const advl_lock *lock)
+advlock_result
+advl_check_session(advlock *h)
 {
-	advl_text	full = {0};
-
-	advl_text_append(&full, lock->name);
-	if (lock->permit > 0)
-		advl_text_appendf(&full, "#%d", lock->permit);
-	if (full.broken)
-		names->broken = true;
-	else
-		advl_text_append_element(names, full.data);
-	advl_text_free(&full);
-}
-
-/* What the server must confirm: the token, or else the mode. */
-static void
-append_proof(advl_text *proofs, const advlock *h, const advl_lock *lock)
-{
-	advl_number token;
-
-	snprintf(token, sizeof(token), "%lld", (long long) lock->token);
-	advl_text_append_element(proofs, h->has_extension ? token : advl_mode_text(lock));
-}
-
-static advlock_result
-send_check(advlock *h, advl_text *names, advl_text *proofs)
-{
-	advl_statement s = {.sql = h->has_extension ? lost_sql : lost_keys_sql,.nparams = 2};
-
-	for (const advl_lock *lock = h->held; lock != NULL; lock = lock->next)
-	{
-		append_name(names, lock);
-		append_proof(proofs, h, lock);
-	}
-	advl_text_append(names, names->len == 0 ? "{}" : "}");
-	advl_text_append(proofs, proofs->len == 0 ? "{}" : "}");
-	s.params[0] = advl_text_str(names);
-	s.params[1] = advl_text_str(proofs);
-	if (s.params[0] == NULL || s.params[1] == NULL)
+	if (PQtransactionStatus(h->conn) == PQTRANS_INERROR)
+		return advl_fail(h, ADVLOCK_SERVER,
+						 "cannot check locks before the failed transaction is rolled back");
+	if (!advl_arrays_fill(&h->op.arrays, h->held))
 		return advl_no_memory(h);
-	return advl_send(h, &s, 1, checked, ADVL_ANSWER_MS);
+	return advl_ask(h, &advl_check_question, checked, ADVL_ANSWER_MS);
+}
+
+/* A transaction that fails has released its locks, not only one that ends. */
+advlock_result
+advl_check_transaction(advlock *h)
+{
+	PGTransactionStatusType status = PQtransactionStatus(h->conn);
+
+	if (h->held == NULL || status == PQTRANS_INTRANS)
+		return advl_check_session(h);
+	advl_locks_free(&h->held);
+	return advl_fail(h, ADVLOCK_LOST, "the transaction has %s, and with it the locks are gone",
+					 status == PQTRANS_INERROR ? "failed" : "ended");
 }
 
 advlock_result
 advlock_start_check(advlock *h)
 {
-	advl_text	names = {0},
-				proofs = {0};
 	advlock_result r = advl_begin(h);
 
-	if (r != ADVLOCK_OK)
-		return r;
-	if (h->options.transaction && h->held != NULL &&
-		PQtransactionStatus(h->conn) == PQTRANS_IDLE)
-	{
-		advl_locks_free(&h->held);
-		return advl_fail(h, ADVLOCK_LOST, "the transaction has ended, and with it the locks");
-	}
-	r = send_check(h, &names, &proofs);
-	advl_text_free(&names);
-	advl_text_free(&proofs);
-	return r;
+	return advl_started(h, r == ADVLOCK_OK ? h->way->start_check(h) : r);
 }

@@ -11,6 +11,9 @@
 
 #include "libadvlock/internal.h"
 
+/* More bytes of warnings than these are not kept until they are read. */
+#define MAX_NOTICES 4096
+
 static const char *const result_texts[] = {
 	[ADVLOCK_OK] = "done",
 	[ADVLOCK_BUSY] = "lock is held by another session",
@@ -41,6 +44,7 @@ static const struct
 	{"22004", ADVLOCK_INVALID},
 	{"22021", ADVLOCK_INVALID},
 	{"22023", ADVLOCK_INVALID},
+	{"22P05", ADVLOCK_INVALID},
 };
 
 const char *
@@ -115,27 +119,65 @@ advl_state(const PGresult *res)
 }
 
 static void
-append_field(advlock *h, const PGresult *res, int field, const char *label)
+append_field(advl_text *text, const PGresult *res, int field, const char *label)
 {
 	const char *value = PQresultErrorField(res, field);
 
 	if (value != NULL)
-		advl_text_appendf(&h->error, "%s%s", label, value);
+		advl_text_appendf(text, "%s%s", label, value);
+}
+
+/* The server's words, without a final newline. */
+static void
+append_message(advl_text *text, const PGresult *res)
+{
+	append_field(text, res, PG_DIAG_MESSAGE_PRIMARY, "");
+	append_field(text, res, PG_DIAG_MESSAGE_DETAIL, "\nDETAIL:  ");
+	append_field(text, res, PG_DIAG_MESSAGE_HINT, "\nHINT:  ");
 }
 
 /* Keep the server's words. */
-static void
-set_server_error(advlock *h, const PGresult *res)
+void
+advl_set_server_error(advlock *h, const PGresult *res)
 {
 	advl_clear_error(h);
 	snprintf(h->sqlstate, sizeof(h->sqlstate), "%s", advl_state(res));
 	h->may_pass = advl_state_may_pass(h->sqlstate);
-	append_field(h, res, PG_DIAG_MESSAGE_PRIMARY, "");
-	append_field(h, res, PG_DIAG_MESSAGE_DETAIL, "\nDETAIL:  ");
-	append_field(h, res, PG_DIAG_MESSAGE_HINT, "\nHINT:  ");
+	append_message(&h->error, res);
 	if (h->error.len == 0)
 		advl_text_append(&h->error, PQresultErrorMessage(res));
 	advl_text_trim(&h->error);
+}
+
+/* What an error of the server's means to the caller. */
+advlock_result
+advl_meaning(const char *sqlstate)
+{
+	for (size_t i = 0; i < sizeof(server_results) / sizeof(server_results[0]); i++)
+	{
+		if (strcmp(sqlstate, server_results[i].sqlstate) == 0)
+			return server_results[i].result;
+	}
+	return ADVLOCK_SERVER;
+}
+
+/* Keep a warning until advlock_notice(); too many of them are dropped. */
+static void
+keep_warning(advlock *h, const PGresult *res)
+{
+	if (h->notices.len > MAX_NOTICES)
+		return;
+	if (h->notices.len > 0)
+		advl_text_append(&h->notices, "\n");
+	append_message(&h->notices, res);
+	advl_text_trim(&h->notices);
+}
+
+static void
+keep_last_words(advlock *h, const PGresult *res)
+{
+	advl_set_server_error(h, res);
+	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
 }
 
 /*
@@ -146,86 +188,26 @@ set_server_error(advlock *h, const PGresult *res)
 void
 advl_notice(void *arg, const PGresult *res)
 {
-	advlock    *h = arg;
 	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	if (severity == NULL ||
-		(strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0))
+	if (severity == NULL)
 		return;
-	set_server_error(h, res);
-	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
+	if (strcmp(severity, "WARNING") == 0)
+		keep_warning(arg, res);
+	else if (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)
+		keep_last_words(arg, res);
 }
 
-/* The last words of the server among the answers, if there are any. */
-static const PGresult *
-fatal_result(const advlock *h)
+const char *
+advlock_notice(advlock *h)
 {
-	for (int i = 0; i < h->op.nresults; i++)
-	{
-		const char *severity = PQresultErrorField(h->op.results[i],
-												  PG_DIAG_SEVERITY_NONLOCALIZED);
+	advl_text	emptied;
 
-		if (severity != NULL && strcmp(severity, "FATAL") == 0)
-			return h->op.results[i];
-	}
-	return NULL;
-}
-
-/* The session is gone, and with it every lock and the operation under way. */
-static advlock_result
-end_session(advlock *h)
-{
-	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
-	advl_end(h);
-	advl_locks_free(&h->held);
-	if (h->own_conn)
-	{
-		/* A server that only seems dead must learn that we gave up. */
-		PQfinish(h->conn);
-		h->conn = NULL;
-	}
-	return h->status;
-}
-
-/* The connection failed.  Keeps the best reason there is. */
-advlock_result
-advl_lose(advlock *h)
-{
-	const PGresult *last_words = fatal_result(h);
-
-	if (last_words != NULL)
-		set_server_error(h, last_words);
-	else if (h->status == ADVLOCK_OK)
-	{
-		(void) advl_fail(h, ADVLOCK_LOST, "%s", PQerrorMessage(h->conn));
-		h->may_pass = true;
-	}
-	return end_session(h);
-}
-
-/* We give the session up ourselves. */
-advlock_result
-advl_lose_because(advlock *h, const char *reason)
-{
-	(void) advl_fail(h, ADVLOCK_LOST, "%s", reason);
-	return end_session(h);
-}
-
-/*
- * Keep the server's words and tell what they mean to the caller.  An answer
- * without SQLSTATE is libpq's own, such as being out of memory: what the
- * server did is unknown then, and the session is given up.
- */
-advlock_result
-advl_server_error(advlock *h, const PGresult *res)
-{
-	set_server_error(h, res);
-	if (h->sqlstate[0] == '\0')
-		return end_session(h);
-	for (size_t i = 0; i < sizeof(server_results) / sizeof(server_results[0]); i++)
-	{
-		if (strcmp(h->sqlstate, server_results[i].sqlstate) == 0)
-			return server_results[i].result;
-	}
-	return ADVLOCK_SERVER;
+	if (h == NULL)
+		return "";
+	emptied = h->notices_read;
+	h->notices_read = h->notices;
+	h->notices = emptied;
+	advl_text_reset(&h->notices);
+	return h->notices_read.broken ? "" : advl_text_str(&h->notices_read);
 }

@@ -11,37 +11,6 @@
 
 #include "libadvlock/internal.h"
 
-void
-advl_clear_results(advlock *h)
-{
-	while (h->op.nresults > 0)
-		PQclear(h->op.results[--h->op.nresults]);
-}
-
-/* Did it succeed and bring a row? */
-bool
-advl_rows(const PGresult *res)
-{
-	return PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) > 0;
-}
-
-/* Is the column of the first row the boolean true? */
-bool
-advl_is_true(const PGresult *res, int column)
-{
-	return advl_rows(res) && strcmp(PQgetvalue(res, 0, column), "t") == 0;
-}
-
-/*
- * Did a function that takes a lock say no?  Those that wait cannot: they give
- * a token, or nothing.
- */
-bool
-advl_refused(const PGresult *res)
-{
-	return advl_rows(res) && strcmp(PQgetvalue(res, 0, 0), "f") == 0;
-}
-
 static bool
 queue_statements(advlock *h, const advl_statement *statements, int count)
 {
@@ -73,6 +42,7 @@ advl_send(advlock *h, const advl_statement *statements, int count,
 {
 	advl_clear_results(h);
 	h->op.syncs_left = 0;
+	h->op.nstatements = count;
 	if (!PQenterPipelineMode(h->conn) || !queue_statements(h, statements, count))
 		return advl_lose(h);
 	h->op.on_results = on_results;
@@ -80,13 +50,17 @@ advl_send(advlock *h, const advl_statement *statements, int count,
 	return ADVLOCK_WAITING;
 }
 
+/* One more than there are statements is not kept, but noticed. */
 static void
 keep_result(advlock *h, PGresult *res)
 {
-	if (h->op.nresults < ADVL_MAX_STATEMENTS)
+	if (h->op.nresults < h->op.nstatements)
 		h->op.results[h->op.nresults++] = res;
 	else
+	{
 		PQclear(res);
+		h->op.nstatements = -1;
+	}
 }
 
 /* Take what has arrived; true when the last answer was among it. */
@@ -122,11 +96,20 @@ collect(advlock *h)
 static advlock_result
 unanswered(advlock *h)
 {
-	bool		waited = h->op.deadline >= 0 && h->held == NULL;
+	bool		waited = h->op.deadline != NEVER && h->held == NULL;
 	advlock_result r = advl_lose_because(h, "the server did not answer in time");
 
 	h->may_pass = true;
 	return waited ? ADVLOCK_BUSY : r;
+}
+
+/* The last answer is in: is there one for each statement? */
+static advlock_result
+collected(advlock *h)
+{
+	if (h->op.nresults != h->op.nstatements || !PQexitPipelineMode(h->conn))
+		return advl_lose_because(h, "the server's answers do not match what it was asked");
+	return ADVLOCK_OK;
 }
 
 /*
@@ -142,10 +125,7 @@ advl_receive(advlock *h)
 		return advl_lose(h);
 	readable = PQconsumeInput(h->conn) == 1;
 	if (collect(h))
-	{
-		PQexitPipelineMode(h->conn);
-		return ADVLOCK_OK;
-	}
+		return collected(h);
 	if (!readable || PQstatus(h->conn) == CONNECTION_BAD)
 		return advl_lose(h);
 	return advl_remaining(h->op.answer_by) == 0 ? unanswered(h) : ADVLOCK_WAITING;

@@ -1,15 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * handle.c
- *	  Look at a handle, and close it.
+ *	  Look at a handle.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
-#include <stdlib.h>
-
-#include "libadvlock/hosts.h"
 #include "libadvlock/internal.h"
 
 const char *
@@ -35,7 +32,7 @@ advlock_next_host(const advlock *h)
 int
 advlock_has_extension(const advlock *h)
 {
-	return h != NULL && h->has_extension;
+	return h != NULL && h->way->extension;
 }
 
 PGconn *
@@ -56,37 +53,25 @@ advlock_database(const advlock *h)
 	return h == NULL ? "" : h->database;
 }
 
+/* The first of that name among those held, or NULL. */
+static const advl_lock *
+find_held(const advlock *h, const char *name)
+{
+	return h == NULL || name == NULL ? NULL : advl_find(h->held, name);
+}
+
 int64_t
 advlock_token(const advlock *h, const char *name)
 {
-	const advl_lock *lock = NULL;
+	const advl_lock *lock = find_held(h, name);
 
-	if (h != NULL && name != NULL)
-		lock = advl_find(h->held, name);
 	return lock == NULL ? 0 : lock->token;
 }
 
 int
 advlock_permit(const advlock *h, const char *name)
 {
-	const advl_lock *lock = NULL;
+	const advl_lock *lock = find_held(h, name);
 
-	if (h != NULL && name != NULL)
-		lock = advl_find(h->held, name);
 	return lock == NULL ? 0 : lock->permit;
-}
-
-void
-advlock_close(advlock *h)
-{
-	if (h == NULL)
-		return;
-	advl_release_all(h);
-	advl_end(h);
-	advl_hosts_free(h);
-	advl_locks_free(&h->held);
-	advl_text_free(&h->error);
-	if (h->own_conn)
-		PQfinish(h->conn);
-	free(h);
 }

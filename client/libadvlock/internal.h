@@ -9,7 +9,11 @@
  * advlock_poll() calls the handler that was named with the exchange.  The
  * handler reads the results and either ends the operation by returning its
  * result, or sends the next exchange (or waits for a descriptor or a timer)
- * and returns ADVLOCK_WAITING.  The blocking calls are start and a loop around poll(2).
+ * and returns ADVLOCK_WAITING.  The blocking calls are start and a loop
+ * around poll(2).
+ *
+ * How locks are had from a session is decided once, when it is known what
+ * the server has: a way is a table of the four operations that differ.
  *
  * Functions with the prefix advl_ are shared between files and not exported.
  *
@@ -20,21 +24,18 @@
 #ifndef ADVLOCK_INT_H
 #define ADVLOCK_INT_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/text.h"
 #include "libadvlock/advlock.h"
 
-#define ADVL_MAX_NAME 1024
-#define ADVL_MAX_STATEMENTS 4
-#define ADVL_MAX_PARAMS 4
+#define ADVL_MAX_STATEMENTS 8
+#define ADVL_MAX_PARAMS 5
 
 /* How long the server may take to answer what it can answer at once. */
 #define ADVL_ANSWER_MS 10000
-
-/* How much longer than a lock's own timeout we wait for its answer. */
-#define ADVL_GRACE_MS 1000
 
 /* How long advlock_close() tries to give the locks back. */
 #define ADVL_CLOSE_MS 1000
@@ -42,26 +43,26 @@
 /* Called with the results of an exchange, or when what was awaited is there. */
 typedef advlock_result (*advl_handler) (advlock *h);
 
-/* Text that grows, see text.c; all zero: empty. */
-typedef struct advl_text
-{
-	char	   *data;
-	size_t		len;
-	size_t		size;
-	bool		broken;
-} advl_text;
-
 /* A lock (or permit) that is held, or that an operation is about to take. */
 typedef struct advl_lock
 {
 	struct advl_lock *next;
-	struct advl_lock *sorted;	/* scratch of a sort */
 	bool		shared;
 	int			permit;			/* 0: not a permit */
 	int			count;			/* how often it must be unlocked */
 	int64_t		token;			/* 0: none */
 	char		name[];
 } advl_lock;
+
+/* Locks as arrays of SQL, see arrays.c. */
+typedef struct advl_arrays
+{
+	advl_text	names;
+	advl_text	shared;
+	advl_text	permits;
+	advl_text	counts;
+	advl_text	tokens;
+} advl_arrays;
 
 /* One statement of an exchange; parameters are text, or NULL for NULL. */
 typedef struct advl_statement
@@ -78,6 +79,17 @@ typedef struct advl_statement
 	bool		sync;
 } advl_statement;
 
+/*
+ * What is asked about locks given as arrays, see ask.c.  by_extension has
+ * two texts, the second for superusers.
+ */
+typedef struct advl_question
+{
+	const char *by_extension[2];
+	const char *by_keys;
+	bool		limited;		/* the answer must not wait for catalogs */
+} advl_question;
+
 /* Room for a number as text, for parameters. */
 typedef char advl_number[64];
 
@@ -89,21 +101,30 @@ typedef struct advl_operation
 	advl_handler on_ready;		/* waits for the descriptor, or NULL */
 	int			fd;				/* not the session's own, or not yet */
 	int			fd_events;
-	int64_t		wake_at;		/* also the end of waiting for fd; -1: none */
-	int64_t		answer_by;		/* the server's time to answer; -1: for ever */
+	int64_t		wake_at;		/* also the end of waiting for fd */
+	int64_t		answer_by;		/* the server's time to answer */
 	int			syncs_left;
-	int			nresults;
+	int			nstatements;
+	int			nresults;		/* as many when the handler is called */
 	PGresult   *results[ADVL_MAX_STATEMENTS];
 
 	/* A lock being taken. */
 	advlock_options options;
-	int64_t		deadline;		/* of the wait; -1: none */
+	int64_t		deadline;		/* of the wait */
 	advl_text	names;			/* of the locks, as the text of an array */
 	advl_lock  *wanted;			/* not had yet, the next one first */
 	advl_lock  *taken;			/* had, the latest first */
 	advl_lock  *permit;			/* to be had when wanted is */
+	advl_handler when_taken;	/* called when all that was wanted is taken */
 	int			pause_ms;		/* before the next look for a free permit */
 	advlock_result outcome;		/* to be returned when cleaned up */
+
+	/* A question about locks. */
+	advl_arrays arrays;
+	const advl_question *question;
+	advl_handler on_answer;
+	int			asked_at;		/* index of its result */
+	bool		asked_core;		/* not the extension, or not any more */
 
 	/* The lock being given back, one of those held. */
 	advl_lock  *released;
@@ -112,6 +133,24 @@ typedef struct advl_operation
 /* The walk over the hosts, see hosts.c. */
 typedef struct advl_hosts advl_hosts;
 
+/* How locks are had from a session. */
+typedef struct advl_way
+{
+	bool		extension;
+
+	/* Take op.wanted, by op.options and until op.deadline. */
+	advlock_result (*start_lock) (advlock *h);
+
+	/* Give one of those held back once. */
+	advlock_result (*start_unlock) (advlock *h, advl_lock *lock);
+
+	/* Ask whether all are still held. */
+	advlock_result (*start_check) (advlock *h);
+
+	/* Give everything back; the server has so many ms to answer. */
+	advlock_result (*release_all) (advlock *h, int answer_ms);
+} advl_way;
+
 struct advlock
 {
 	PGconn	   *conn;
@@ -119,7 +158,7 @@ struct advlock
 	bool		ready;			/* the session was usable once */
 	advlock_result status;		/* ADVLOCK_OK, or why it cannot be used */
 	advlock_open_options options;
-	int64_t		open_deadline;	/* until when it must be ready; -1: none */
+	int64_t		open_deadline;	/* until when it must be ready */
 	int64_t		attempt_deadline;	/* the same for one of several hosts */
 	advl_hosts *hosts;			/* while connecting */
 	int			next_host;
@@ -127,33 +166,21 @@ struct advlock
 	int			pid;			/* of the server process */
 	int			client_pid;		/* the same as libpq was told it */
 	char		database[48];	/* see advlock_database() */
-	bool		has_extension;
+	const advl_way *way;		/* never NULL */
+	bool		registry;		/* the server keeps delays */
+	bool		delay;			/* one was set in this session */
+	bool		warm;			/* a check has been rehearsed */
 	advl_text	error;
 	char		sqlstate[6];
 	bool		may_pass;		/* the trouble, by itself */
+	advl_text	notices;		/* collected */
+	advl_text	notices_read;	/* what advlock_notice() returned */
 	advl_lock  *held;			/* latest first */
 	advl_operation op;
 
 	/* Gets an operation's result, and may go on with another; or NULL. */
 	advlock_result (*on_end) (advlock *h, advlock_result r);
 };
-
-/* === clock.c === */
-extern int64_t advl_now(void);
-extern int64_t advl_deadline(int timeout_ms);
-extern int	advl_longer(int timeout_ms, int more_ms);
-extern int	advl_remaining(int64_t deadline);
-
-/* === text.c === */
-extern void advl_text_free(advl_text *t);
-extern void advl_text_reset(advl_text *t);
-extern const char *advl_text_str(const advl_text *t);
-extern void advl_text_append(advl_text *t, const char *s);
-extern void advl_text_appendf(advl_text *t, const char *fmt,...)
-			__attribute__((format(printf, 2, 3)));
-extern void advl_text_vappendf(advl_text *t, const char *fmt, va_list args);
-extern void advl_text_trim(advl_text *t);
-extern void advl_text_append_element(advl_text *t, const char *element);
 
 /* === error.c === */
 extern void advl_clear_error(advlock *h);
@@ -162,14 +189,10 @@ extern advlock_result advl_fail(advlock *h, advlock_result result,
 			__attribute__((format(printf, 3, 4)));
 extern advlock_result advl_no_memory(advlock *h);
 extern advlock_result advl_busy(advlock *h, const advl_lock *lock);
-extern advlock_result advl_server_error(advlock *h, const PGresult *res);
-extern advlock_result advl_lose(advlock *h);
-extern advlock_result advl_lose_because(advlock *h, const char *reason);
+extern void advl_set_server_error(advlock *h, const PGresult *res);
+extern advlock_result advl_meaning(const char *sqlstate);
 extern const char *advl_state(const PGresult *res);
 extern void advl_notice(void *arg, const PGresult *res);
-
-/* === name.c === */
-extern advlock_result advl_check_name(advlock *h, const char *name);
 
 /* === held.c === */
 extern advl_lock *advl_lock_new(const char *name, bool shared);
@@ -183,50 +206,94 @@ extern void advl_forget(advlock *h, advl_lock *lock);
 /* === passing.c === */
 extern bool advl_state_may_pass(const char *sqlstate);
 
-/* === session.c === */
-extern advlock_result advl_start_session(advlock *h, int64_t deadline);
+/* === arrays.c === */
+#define ADVL_ARRAYS 5
+extern void advl_arrays_free(advl_arrays *a);
+extern void advl_arrays_add(advl_arrays *a, const advl_lock *lock, int count);
+extern bool advl_arrays_fill(advl_arrays *a, const advl_lock *list);
+extern advl_statement advl_arrays_statement(const advl_arrays *a, const char *sql);
+
+/* === operation.c === */
+extern bool advl_under_way(const advlock *h);
+extern advlock_result advl_begin(advlock *h);
+extern advlock_result advl_started(advlock *h, advlock_result r);
+extern void advl_end(advlock *h);
+extern void advl_clear_results(advlock *h);
+extern advlock_result advl_sleep(advlock *h, int ms, advl_handler on_timer);
+extern advlock_result advl_wait_fd(advlock *h, int fd, int events,
+								   int64_t deadline, advl_handler on_ready);
+extern bool advl_is_ready(int fd, int events);
+extern int	advl_attempt_ms(const advlock *h);
+extern int	advl_slice_ms(const advlock *h);
+extern void advl_abandon(advlock *h);
+extern advlock_result advl_lose(advlock *h);
+extern advlock_result advl_lose_because(advlock *h, const char *reason);
+extern advlock_result advl_lost_already(advlock *h, const char *reason);
+extern advlock_result advl_server_error(advlock *h, const PGresult *res);
+
+/* === answer.c === */
+extern bool advl_rows(const PGresult *res);
+extern bool advl_done(const PGresult *res);
+extern const char *advl_value(const PGresult *res, int column);
+extern bool advl_is_null(const PGresult *res, int column);
+extern bool advl_refused(const PGresult *res);
+extern bool advl_is_true(const PGresult *res, int column);
+extern bool advl_number_at(const PGresult *res, int row, int column, int64_t *number);
+extern bool advl_number_in(const char **text, int64_t *number);
 
 /* === exchange.c === */
 extern advlock_result advl_send(advlock *h, const advl_statement *statements,
 								int count, advl_handler on_results, int answer_ms);
 extern advlock_result advl_receive(advlock *h);
 extern advlock_result advl_poll_idle(advlock *h);
-extern void advl_clear_results(advlock *h);
-extern bool advl_rows(const PGresult *res);
-extern bool advl_refused(const PGresult *res);
-extern bool advl_is_true(const PGresult *res, int column);
 
-/* === poll.c === */
-extern bool advl_under_way(const advlock *h);
-extern advlock_result advl_begin(advlock *h);
-extern void advl_end(advlock *h);
-extern advlock_result advl_sleep(advlock *h, int ms, advl_handler on_timer);
-extern advlock_result advl_wait_fd(advlock *h, int fd, int events,
-								   int64_t deadline, advl_handler on_ready);
-extern bool advl_is_ready(int fd, int events);
-extern advlock_result advl_wait(advlock *h, advlock_result r);
+/* === cancel.c === */
+extern bool advl_cancel(PGconn *conn);
 
-/* === lock.c === */
-extern int	advl_attempt_ms(const advlock *h);
+/* === ask.c === */
+extern bool advl_in_transaction(const advlock *h);
+extern bool advl_is_superuser(const advlock *h);
+extern advlock_result advl_ask(advlock *h, const advl_question *question,
+							   advl_handler on_answer, int answer_ms);
+extern int	advl_rehearse(advlock *h, const advl_question *question,
+						  advl_statement *statements);
 
-/* === fallback.c === */
-extern const char advl_holds_sql[];
+/* === release.c === */
+extern advlock_result advl_send_release(advlock *h, const advl_lock *list,
+										advl_handler on_released, int answer_ms);
+extern advlock_result advl_unlock_one(advlock *h, advl_lock *lock);
+extern advlock_result advl_unlock_all(advlock *h, int answer_ms);
+
+/* === check.c === */
+extern const advl_question advl_check_question;
+extern advlock_result advl_check_session(advlock *h);
+extern advlock_result advl_check_transaction(advlock *h);
+
+/* === keys.c === */
 extern const char *advl_mode_text(const advl_lock *lock);
-extern advlock_result advl_start_fallback(advlock *h);
 extern advlock_result advl_take_wanted(advlock *h);
+extern advlock_result advl_take_all(advlock *h);
 extern advlock_result advl_give_up(advlock *h, advlock_result outcome);
 
 /* === permit.c === */
-extern advlock_result advl_start_permit(advlock *h);
 extern advlock_result advl_take_permit(advlock *h);
 
-/* === transaction.c === */
-extern advlock_result advl_start_transaction(advlock *h);
-extern advlock_result advl_start_commit(advlock *h, int answer_ms);
+/* === extension.c === */
+extern advlock_result advl_acquire(advlock *h);
 
-/* === unlock.c === */
-extern advlock_result advl_send_release(advlock *h, const advl_lock *list,
-										advl_handler on_results, int answer_ms);
-extern void advl_release_all(advlock *h);
+/* === transaction.c === */
+extern advlock_result advl_take_by_extension(advlock *h);
+extern advlock_result advl_take_by_keys(advlock *h);
+extern advlock_result advl_commit_one(advlock *h, advl_lock *lock);
+extern advlock_result advl_commit(advlock *h, int answer_ms);
+
+/* === way.c === */
+extern const advl_way *advl_choose_way(bool transaction, bool extension);
+
+/* === session.c === */
+extern advlock_result advl_start_session(advlock *h, int64_t deadline);
+
+/* === poll.c === */
+extern advlock_result advl_wait(advlock *h, advlock_result r);
 
 #endif							/* ADVLOCK_INT_H */

@@ -9,15 +9,9 @@
  */
 #include <stdlib.h>
 
+#include "common/conninfo.h"
 #include "libadvlock/hosts.h"
 #include "libadvlock/internal.h"
-
-static bool
-is_conninfo(const char *s)
-{
-	return strncmp(s, "postgresql://", 13) == 0 ||
-		strncmp(s, "postgres://", 11) == 0 || strchr(s, '=') != NULL;
-}
 
 /*
  * Refuse what libpq cannot parse, in our own words: libpq's cite the part
@@ -30,7 +24,7 @@ is_valid_conninfo(const char *s)
 
 	if (s == NULL)
 		return true;
-	if (!is_conninfo(s))
+	if (!advl_is_conninfo(s))
 		return strstr(s, "://") == NULL;
 	options = PQconninfoParse(s, NULL);
 	PQconninfoFree(options);
@@ -47,7 +41,8 @@ new_handle(const advlock_open_options *o)
 	h->options = *o;
 	h->options.conninfo = NULL;
 	h->options.application_name = NULL;
-	h->open_deadline = -1;
+	h->open_deadline = NEVER;
+	h->way = advl_choose_way(h->options.transaction != 0, false);
 	h->status = ADVLOCK_CONNECTION;
 	advl_end(h);
 	return h;

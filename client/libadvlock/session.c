@@ -10,9 +10,9 @@
  *-------------------------------------------------------------------------
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "libadvlock/internal.h"
+#include "libadvlock/statements.h"
 
 /*
  * The start of the server, to the microsecond, tells servers apart that are
@@ -21,20 +21,19 @@
 #define DATABASE \
 	"(SELECT pg_catalog.concat(d.oid, '.'," \
 	" EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()))" \
-	" FROM pg_catalog.pg_database d" \
-	" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+	" FROM pg_catalog.pg_database AS d" \
+	" WHERE d.datname" ADVL_EQ "pg_catalog.current_database())"
 
 static const char probe_sql[] =
-"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(),"
-" EXISTS (SELECT 1 FROM pg_catalog.pg_extension e"
-" WHERE e.extname OPERATOR(pg_catalog.=) 'advisory_lock'), " DATABASE;
+"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), "
+ADVL_HAS_EXTENSION ", " DATABASE;
 
 /*
  * $1 is the process libpq connected to, or NULL if a pooler is allowed.  A
  * session that we are going to refuse belongs to others and stays as it is.
  */
 #define OUR_SESSION \
-	"COALESCE(pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $1::pg_catalog.int4, true)"
+	"COALESCE(pg_catalog.pg_backend_pid()" ADVL_EQ "CAST($1 AS pg_catalog.int4), true)"
 
 /*
  * A session that waits and holds must not be ended for it, and the server
@@ -52,7 +51,8 @@ static const char settings_sql[] =
 " ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '3'),"
 " ('tcp_keepalives_count', '5'), ('tcp_user_timeout', '25000'),"
 " ('client_connection_check_interval',"
-" CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '500' ELSE '0' END)"
+" CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux')" ADVL_OP(">") "0"
+" THEN '500' ELSE '0' END)"
 ") AS s(name, value)"
 " WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL AND " OUR_SESSION;
 
@@ -100,6 +100,7 @@ static advlock_result
 session_done(advlock *h)
 {
 	const PGresult *probe = h->op.results[h->op.nresults - 1];
+	int64_t		pid;
 
 	for (int i = 0; i < h->op.nresults; i++)
 	{
@@ -110,10 +111,12 @@ session_done(advlock *h)
 			return ADVLOCK_SERVER;
 		}
 	}
-	h->pid = atoi(PQgetvalue(probe, 0, 0));
+	if (!advl_number_at(probe, 0, 0, &pid))
+		return refuse(h, ADVLOCK_SERVER, "the server's answer makes no sense");
+	h->pid = (int) pid;
 	h->client_pid = PQbackendPID(h->conn);
-	h->has_extension = advl_is_true(probe, 2);
-	snprintf(h->database, sizeof(h->database), "%s", PQgetvalue(probe, 0, 3));
+	h->way = advl_choose_way(h->options.transaction != 0, advl_is_true(probe, 2));
+	snprintf(h->database, sizeof(h->database), "%s", advl_value(probe, 3));
 	return judge(h, advl_is_true(probe, 1));
 }
 

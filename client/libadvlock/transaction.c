@@ -12,66 +12,61 @@
  *-------------------------------------------------------------------------
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "libadvlock/internal.h"
-#include "common/keys.h"
+#include "libadvlock/statements.h"
 
-#define SLICE_MS 1000
-
-/* $1 is the slice; 0 for the extension, which has its own timeouts. */
+/* Settings for the transaction; $1 is how long core's functions may wait. */
 static const char settings_sql[] =
 "SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, true))"
 " FROM (VALUES"
-" ('statement_timeout', '0'), ('lock_timeout', $1::pg_catalog.text),"
+" ('statement_timeout', '0'), ('lock_timeout', CAST($1 AS pg_catalog.text)),"
 " ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0')"
 ") AS s(name, value)"
 " WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL";
 
-/* [with a timeout][shared] */
-static const char *const take_sql[2][2] = {
-	{
-		"SELECT advisory_lock.xact_lock($1::pg_catalog.text)",
-		"SELECT advisory_lock.xact_lock_shared($1::pg_catalog.text)",
-	},
-	{
-		"SELECT advisory_lock.try_xact_lock($1::pg_catalog.text, $2::pg_catalog.interval)",
-		"SELECT advisory_lock.try_xact_lock_shared($1::pg_catalog.text, $2::pg_catalog.interval)",
-	},
-};
-
-/* [without waiting][shared] */
-static const char *const take_key_sql[2][2] = {
-	{
-		"SELECT pg_catalog.pg_advisory_xact_lock(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-		"SELECT pg_catalog.pg_advisory_xact_lock_shared(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-	},
-	{
-		"SELECT pg_catalog.pg_try_advisory_xact_lock(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-		"SELECT pg_catalog.pg_try_advisory_xact_lock_shared(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-	},
-};
-
-/* Is it held, with which token, by which server process? */
-static const char look_sql[] =
-"SELECT advisory_lock.token($1::pg_catalog.text) IS NOT NULL,"
-" advisory_lock.token($1::pg_catalog.text), pg_catalog.pg_backend_pid()";
-
-static const char look_key_sql[] =
-"SELECT " ADVL_HOLDS("$2::pg_catalog.text") ", 0, pg_catalog.pg_backend_pid() FROM "
-ADVL_KEYS("$1::pg_catalog.text");
-
-static advlock_result attempt(advlock *h);
-
-static bool
-in_transaction(const advlock *h)
+/* How a lock is taken and looked at; the name is $1. */
+typedef struct statements
 {
-	return PQtransactionStatus(h->conn) != PQTRANS_IDLE;
-}
+	const char *wait[2];		/* [shared] for ever */
+	const char *try[2];			/* [shared] until $2, or not at all */
+	const char *look;			/* in mode $2: is it held, with which token, where? */
+} statements;
+
+#define CALL(guarded, function, type) \
+	"SELECT " guarded("advisory_lock." function, type)
+
+#define WAIT(guarded, function) \
+	CALL(guarded, function "(" ADVL_NAME ")", "int8")
+
+#define TRY(guarded, function) \
+	CALL(guarded, function "(" ADVL_NAME ", CAST($2 AS pg_catalog.interval))", "bool")
+
+#define TOKEN(guarded) guarded("advisory_lock.token(" ADVL_NAME ")", "int8")
+
+#define BY_EXTENSION(guarded) \
+	{ \
+		.wait = {WAIT(guarded, "xact_lock"), WAIT(guarded, "xact_lock_shared")}, \
+		.try = {TRY(guarded, "try_xact_lock"), TRY(guarded, "try_xact_lock_shared")}, \
+		.look = "SELECT t.token IS NOT NULL, t.token, pg_catalog.pg_backend_pid()," \
+			" CAST($2 AS pg_catalog.text)" \
+			" FROM (SELECT " TOKEN(guarded) ") AS t(token)" \
+	}
+
+#define TAKE(function) \
+	"SELECT pg_catalog." function "(k.key1, k.key2) FROM " ADVL_KEYS(ADVL_NAME)
+
+/* [for superusers] */
+static const statements by_extension[2] = {
+	BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)
+};
+
+static const statements by_keys = {
+	.wait = {TAKE("pg_advisory_xact_lock"), TAKE("pg_advisory_xact_lock_shared")},
+	.try = {TAKE("pg_try_advisory_xact_lock"), TAKE("pg_try_advisory_xact_lock_shared")},
+	.look = "SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", 0,"
+	" pg_catalog.pg_backend_pid() FROM " ADVL_KEYS(ADVL_NAME)
+};
 
 /* The attempt is undone: try again, or end with its outcome. */
 static advlock_result
@@ -79,10 +74,10 @@ undone(advlock *h)
 {
 	const PGresult *res = h->op.results[0];
 
-	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+	if (!advl_done(res))
 		return advl_server_error(h, res);
 	if (h->op.outcome == ADVLOCK_BUSY && advl_remaining(h->op.deadline) != 0)
-		return attempt(h);
+		return h->way->start_lock(h);
 	return h->op.outcome;
 }
 
@@ -91,6 +86,8 @@ undo(advlock *h, advlock_result outcome)
 {
 	advl_statement s = {.sql = h->held == NULL ? "ROLLBACK" : "ROLLBACK TO SAVEPOINT advlock"};
 
+	if (h->status != ADVLOCK_OK)
+		return outcome;
 	h->op.outcome = outcome;
 	return advl_send(h, &s, 1, undone, ADVL_ANSWER_MS);
 }
@@ -100,71 +97,76 @@ static advlock_result
 attempted(advlock *h)
 {
 	const PGresult *look = h->op.results[3];
+	int64_t		pid;
 
 	for (int i = 0; i < 4; i++)
 	{
-		ExecStatusType status = PQresultStatus(h->op.results[i]);
-
-		if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+		if (!advl_done(h->op.results[i]))
 			return undo(h, advl_server_error(h, h->op.results[i]));
 	}
 	if (advl_refused(h->op.results[2]))
 		return undo(h, advl_busy(h, h->op.wanted));
-	if (!advl_is_true(look, 0))
+	if (!advl_is_true(look, 0) || !advl_number_at(look, 0, 1, &h->op.wanted->token) ||
+		!advl_number_at(look, 0, 2, &pid))
 		return undo(h, advl_fail(h, ADVLOCK_SERVER,
 								 "the server granted lock \"%s\" but does not show it",
 								 h->op.wanted->name));
-	h->op.wanted->token = strtoll(PQgetvalue(look, 0, 1), NULL, 10);
-	h->pid = atoi(PQgetvalue(look, 0, 2));
+	h->pid = (int) pid;
 	return advl_hold_all(h, &h->op.wanted);
 }
 
-static int
-slice_ms(const advlock *h)
+/* The caller may have ended the transaction, and the locks with it. */
+static void
+forget_ended(advlock *h)
 {
-	int			left = advl_remaining(h->op.deadline);
-
-	if (h->has_extension)
-		return left;
-	return left < 0 || left > SLICE_MS ? SLICE_MS : left;
-}
-
-static advl_statement
-take_statement(const advlock *h, int ms, const char *timeout)
-{
-	const advl_lock *lock = h->op.wanted;
-
-	if (!h->has_extension)
-		return (advl_statement) {take_key_sql[ms == 0][lock->shared], 1, {lock->name}, false};
-	return (advl_statement) {take_sql[ms >= 0][lock->shared], ms >= 0 ? 2 : 1,
-		{lock->name, timeout}, false};
+	if (!advl_in_transaction(h))
+		advl_locks_free(&h->held);
 }
 
 static advlock_result
-attempt(advlock *h)
+attempt(advlock *h, const advl_statement *take, const char *lock_timeout,
+		const char *look)
 {
 	const advl_lock *lock = h->op.wanted;
-	int			ms = slice_ms(h);
-	advl_number timeout;
 	advl_statement statements[4] = {
-		{.sql = in_transaction(h) ? "SAVEPOINT advlock" : "BEGIN"},
-		{settings_sql, 1, {h->has_extension ? "0" : timeout}, false},
-		take_statement(h, ms, timeout),
-		{h->has_extension ? look_sql : look_key_sql, h->has_extension ? 1 : 2,
-		{lock->name, advl_mode_text(lock)}, true},
+		{.sql = advl_in_transaction(h) ? "SAVEPOINT advlock" : "BEGIN"},
+		{settings_sql, 1, {lock_timeout}, false},
+		*take,
+		{look, 2, {lock->name, advl_mode_text(lock)}, true},
 	};
 
-	snprintf(timeout, sizeof(timeout), "%dms", ms);
 	return advl_send(h, statements, 4, attempted, advl_attempt_ms(h));
 }
 
-/* The caller may have ended the transaction, and the locks with it. */
+/* The extension keeps the time itself. */
 advlock_result
-advl_start_transaction(advlock *h)
+advl_take_by_extension(advlock *h)
 {
-	if (!in_transaction(h))
-		advl_locks_free(&h->held);
-	return attempt(h);
+	const advl_lock *lock = h->op.wanted;
+	const statements *s = &by_extension[advl_is_superuser(h)];
+	int			left = advl_remaining(h->op.deadline);
+	advl_number timeout;
+	advl_statement take = {left < 0 ? s->wait[lock->shared] : s->try[lock->shared],
+	left < 0 ? 1 : 2, {lock->name, timeout}, false};
+
+	forget_ended(h);
+	snprintf(timeout, sizeof(timeout), "%dms", left);
+	return attempt(h, &take, "0", s->look);
+}
+
+/* Core's functions need a lock_timeout. */
+advlock_result
+advl_take_by_keys(advlock *h)
+{
+	const advl_lock *lock = h->op.wanted;
+	int			ms = advl_slice_ms(h);
+	advl_number timeout;
+	advl_statement take = {ms == 0 ? by_keys.try[lock->shared] : by_keys.wait[lock->shared],
+	1, {lock->name}, false};
+
+	forget_ended(h);
+	snprintf(timeout, sizeof(timeout), "%dms", ms);
+	return attempt(h, &take, timeout, by_keys.look);
 }
 
 static advlock_result
@@ -172,7 +174,7 @@ committed(advlock *h)
 {
 	const PGresult *res = h->op.results[0];
 
-	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+	if (!advl_done(res))
 		return advl_server_error(h, res);
 	advl_locks_free(&h->held);
 	if (strcmp(PQcmdStatus((PGresult *) res), "COMMIT") != 0)
@@ -182,12 +184,20 @@ committed(advlock *h)
 
 /* End the transaction, which releases every lock of the handle. */
 advlock_result
-advl_start_commit(advlock *h, int answer_ms)
+advl_commit(advlock *h, int answer_ms)
 {
 	advl_statement commit = {.sql = "COMMIT"};
 
-	if (in_transaction(h))
+	if (advl_in_transaction(h))
 		return advl_send(h, &commit, 1, committed, answer_ms);
 	advl_locks_free(&h->held);
 	return advl_fail(h, ADVLOCK_NOT_HELD, "the transaction has ended, and with it the lock");
+}
+
+/* One cannot be had without the others. */
+advlock_result
+advl_commit_one(advlock *h, advl_lock *lock)
+{
+	(void) lock;
+	return advl_commit(h, ADVL_ANSWER_MS);
 }

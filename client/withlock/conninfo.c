@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conninfo.h"
 #include "withlock/message.h"
 #include "withlock/text.h"
 #include "withlock/uri.h"
@@ -81,7 +82,7 @@ clean_source(const char *source)
 	while (length > 0 && strchr(blank, source[length - 1]))
 		length--;
 	text = strndup(source, length);
-	if (text == NULL || !uri_is_ours(text))
+	if (text == NULL || !advl_is_uri(text))
 		return text;
 	adapted = uri_adapt(text);
 	free(text);
@@ -95,11 +96,11 @@ clean_source(const char *source)
 static PQconninfoOption *
 parse_source(const char *source)
 {
-	bool		is_string = uri_is_ours(source) || strchr(source, '=');
+	bool		is_string = advl_is_conninfo(source);
 	PQconninfoOption *parsed = NULL;
 	char	   *error = NULL;
 
-	if (uri_is_ours(source) || !uri_is_suspect(source))
+	if (advl_is_uri(source) || !uri_is_suspect(source))
 		parsed = PQconninfoParse(is_string ? source : "", &error);
 	PQfreemem(error);			/* it quotes the string, password and all */
 	if (parsed == NULL)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/name.h"
 #include "withlock/conninfo.h"
 #include "withlock/message.h"
 #include "withlock/values.h"
@@ -380,7 +381,7 @@ check_names(const Options *options)
 
 	for (i = 0; i < options->name_count; i++)
 	{
-		const char *defect = name_defect(options->names[i]);
+		const char *defect = advl_name_defect(options->names[i]);
 
 		if (defect)
 			return wrong(defect, "");

@@ -12,7 +12,7 @@
  */
 #include "withlock/queries.h"
 
-#include <stdio.h>
+#include "common/text.h"
 
 /* The low 32 bits of a bigint, as a signed integer. */
 #define LOW_INT4(value) "(((" value ") << 32) >> 32)::int4"
@@ -129,27 +129,11 @@ query_kill(bool extension)
 char *
 query_name_array(const char *const *names, size_t count)
 {
-	char	   *text = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&text, &size);
+	advl_text	array = {0};
 	size_t		i;
 
-	if (stream == NULL)
-		return NULL;
-	fputc('{', stream);
 	for (i = 0; i < count; i++)
-	{
-		const char *p;
-
-		fputs(i > 0 ? ",\"" : "\"", stream);
-		for (p = names[i]; *p; p++)
-		{
-			if (*p == '"' || *p == '\\')
-				fputc('\\', stream);
-			fputc(*p, stream);
-		}
-		fputc('"', stream);
-	}
-	fputc('}', stream);
-	return fclose(stream) == 0 ? text : NULL;
+		advl_text_append_element(&array, names[i]);
+	advl_text_close_array(&array);
+	return array.data;
 }

@@ -13,6 +13,8 @@
 
 #include <libpq-fe.h>
 
+#include "common/name.h"
+
 #define REPLACEMENT_CHARACTER 0xfffd
 
 typedef struct Range
@@ -31,31 +33,6 @@ static const Range formatting[] = {
 	{0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff},
 	{0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}
 };
-
-int
-utf8_character(const char *p, uint32_t *code)
-{
-	const unsigned char *byte = (const unsigned char *) p;
-	int			length = byte[0] < 0x80 ? 1 : byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
-	int			i;
-
-	*code = byte[0];
-	if (length == 1)
-		return 1;
-	if (byte[0] < 0xc2 || byte[0] > 0xf4)
-		return 0;
-	*code &= 0xffu >> (length + 1);
-	for (i = 1; i < length; i++)
-	{
-		if ((byte[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (byte[i] & 0x3f);
-	}
-	if ((length == 3 && *code < 0x800) || (length == 4 && *code < 0x10000) ||
-		(*code >= 0xd800 && *code <= 0xdfff) || *code > 0x10ffff)
-		return 0;
-	return length;
-}
 
 static bool
 is_control(uint32_t code)
@@ -82,7 +59,7 @@ text_is_plain(const char *text)
 	while (*text)
 	{
 		uint32_t	code;
-		int			length = utf8_character(text, &code);
+		int			length = advl_utf8_character(text, &code);
 
 		if (length == 0 || is_control(code) || is_formatting(code))
 			return false;
@@ -97,7 +74,7 @@ put_visible(FILE *stream, const char *text)
 	while (*text)
 	{
 		uint32_t	code;
-		int			length = utf8_character(text, &code);
+		int			length = advl_utf8_character(text, &code);
 
 		if (length == 0 || is_control(code))
 			fprintf(stream, "\\x%02x", (unsigned char) *text);
@@ -126,7 +103,7 @@ put_json(FILE *stream, const char *json)
 	while (*json)
 	{
 		uint32_t	code;
-		int			length = utf8_character(json, &code);
+		int			length = advl_utf8_character(json, &code);
 
 		if (length == 0)
 			put_json_escape(stream, REPLACEMENT_CHARACTER);
@@ -168,7 +145,7 @@ static int
 character_width(const char *p)
 {
 	uint32_t	code;
-	int			width = utf8_character(p, &code) > 0 ?
+	int			width = advl_utf8_character(p, &code) > 0 ?
 		PQdsplen(p, pg_char_to_encoding("UTF8")) : 1;
 
 	return width < 0 ? 0 : width;
@@ -178,7 +155,7 @@ static size_t
 character_length(const char *p)
 {
 	uint32_t	code;
-	int			length = utf8_character(p, &code);
+	int			length = advl_utf8_character(p, &code);
 
 	return length > 0 ? (size_t) length : 1;
 }

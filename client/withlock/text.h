@@ -20,12 +20,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/*
- * How many bytes the UTF-8 character at p has, and which it is; 0 if there is
- * none: too long for its value, a surrogate, or beyond U+10FFFF.
- */
-extern int	utf8_character(const char *p, uint32_t *code);
-
 /* Is every character one that shows as itself? */
 extern bool text_is_plain(const char *text);
 

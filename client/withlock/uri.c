@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conninfo.h"
 #include "withlock/message.h"
 
 typedef struct ForeignParameter
@@ -51,13 +52,6 @@ static const ForeignParameter foreign[] = {
 	{"ApplicationName", NULL}, {"targetServerType", "target_session_attrs"},
 	{"sslfactory", "sslmode"}
 };
-
-bool
-uri_is_ours(const char *text)
-{
-	return strncmp(text, "postgresql://", 13) == 0 ||
-		strncmp(text, "postgres://", 11) == 0;
-}
 
 /* "scheme://", "jdbc:scheme://" or, without one, "//". */
 static bool

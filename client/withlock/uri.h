@@ -15,9 +15,6 @@
 
 #include <stdbool.h>
 
-/* Is it what libpq takes for a URI? */
-extern bool uri_is_ours(const char *text);
-
 /*
  * Could it be the URI of something else, "user:password@host" or the like?
  * Then it must not be repeated: libpq would take it for a name, and show it

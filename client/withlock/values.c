@@ -15,10 +15,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "withlock/text.h"
-
-#define MAX_NAME_BYTES 1024
-
 typedef struct Unit
 {
 	const char *name;
@@ -130,23 +126,4 @@ read_number(const char *text, int low, int high, int *number)
 		return false;
 	*number = (int) value;
 	return true;
-}
-
-const char *
-name_defect(const char *name)
-{
-	if (*name == '\0')
-		return "the name of a lock must not be empty";
-	if (strlen(name) > MAX_NAME_BYTES)
-		return "the name of a lock must not be longer than 1024 bytes";
-	while (*name)
-	{
-		uint32_t	code;
-		int			length = utf8_character(name, &code);
-
-		if (length == 0)
-			return "the name of a lock must be valid UTF-8";
-		name += length;
-	}
-	return NULL;
 }

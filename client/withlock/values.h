@@ -22,7 +22,4 @@ extern bool read_duration(const char *text, int *ms);
 /* A whole number from low to high.  False if it is none. */
 extern bool read_number(const char *text, int low, int high, int *number);
 
-/* What is wrong with a lock's name, or NULL if nothing is. */
-extern const char *name_defect(const char *name);
-
 #endif							/* WITHLOCK_VALUES_H */

@@ -1,31 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * clock.c
- *	  Deadlines of libadvlock, on a clock nobody can set.
+ *	  Moments and durations, in milliseconds.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
+#include "common/clock.h"
+
 #include <limits.h>
 
-#include "common/clock.h"
-#include "libadvlock/internal.h"
-
-int64_t
-advl_now(void)
-{
-	return now_ms();
-}
-
-/* The moment timeout_ms from now; -1 (never) for a negative one. */
 int64_t
 advl_deadline(int timeout_ms)
 {
-	return timeout_ms < 0 ? -1 : advl_now() + timeout_ms;
+	return timeout_ms < 0 ? NEVER : now_ms() + timeout_ms;
 }
 
-/* A later timeout, saturating; one for ever (-1) stays so. */
 int
 advl_longer(int timeout_ms, int more_ms)
 {
@@ -34,15 +25,14 @@ advl_longer(int timeout_ms, int more_ms)
 	return timeout_ms > INT_MAX - more_ms ? INT_MAX : timeout_ms + more_ms;
 }
 
-/* Milliseconds until a deadline, 0 if it has passed, -1 if there is none. */
 int
 advl_remaining(int64_t deadline)
 {
 	int64_t		left;
 
-	if (deadline < 0)
+	if (deadline == NEVER)
 		return -1;
-	left = deadline - advl_now();
+	left = deadline - now_ms();
 	if (left < 0)
 		return 0;
 	return left > INT_MAX ? INT_MAX : (int) left;

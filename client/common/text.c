@@ -1,20 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  Text that grows.
- *
- * When memory runs out the text becomes broken: it stays empty, appending
- * does nothing, and only advl_text_reset() makes it usable again.  So a
- * caller checks once, at the end.
+ *	  Text that grows, and arrays of SQL as text.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
+#include "common/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "libadvlock/internal.h"
+#include <string.h>
 
 void
 advl_text_free(advl_text *t)
@@ -23,7 +20,6 @@ advl_text_free(advl_text *t)
 	memset(t, 0, sizeof(*t));
 }
 
-/* Make it empty and whole; keeps the memory. */
 void
 advl_text_reset(advl_text *t)
 {
@@ -33,7 +29,6 @@ advl_text_reset(advl_text *t)
 		t->data[0] = '\0';
 }
 
-/* The text, owned by t; "" if nothing was appended, NULL if broken. */
 const char *
 advl_text_str(const advl_text *t)
 {
@@ -108,7 +103,6 @@ advl_text_appendf(advl_text *t, const char *fmt,...)
 	va_end(args);
 }
 
-/* Drop the newlines libpq's messages end in. */
 void
 advl_text_trim(advl_text *t)
 {
@@ -116,10 +110,6 @@ advl_text_trim(advl_text *t)
 		t->data[--t->len] = '\0';
 }
 
-/*
- * Append an element to the text form of an SQL array; begin with an empty
- * text.  The closing brace is the caller's to append.
- */
 void
 advl_text_append_element(advl_text *t, const char *element)
 {
@@ -131,4 +121,10 @@ advl_text_append_element(advl_text *t, const char *element)
 		append_bytes(t, element, 1);
 	}
 	append_bytes(t, "\"", 1);
+}
+
+void
+advl_text_close_array(advl_text *t)
+{
+	advl_text_append(t, t->len == 0 ? "{}" : "}");
 }

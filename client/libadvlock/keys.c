@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * fallback.c
- *	  Take locks where the server lacks the extension.
+ * keys.c
+ *	  Take session-level locks where the server lacks the extension.
  *
  * The same keys go through pg_advisory_lock().  A statement that waits keeps
  * a snapshot, so the wait is cut into slices: each is a lock_timeout of its
@@ -18,38 +18,29 @@
 #include <stdlib.h>
 
 #include "libadvlock/internal.h"
-#include "common/keys.h"
-
-#define SLICE_MS 1000
+#include "libadvlock/statements.h"
 
 /* Positions, counted from 1, in the order of the keys. */
 static const char order_sql[] =
-"SELECT n.position FROM pg_catalog.unnest($1::pg_catalog.text[])"
+"SELECT n.position FROM pg_catalog.unnest(CAST($1 AS pg_catalog._text))"
 " WITH ORDINALITY AS n(name, position), " ADVL_KEYS("n.name")
 " ORDER BY k.key1 USING OPERATOR(pg_catalog.<), k.key2 USING OPERATOR(pg_catalog.<)";
 
 /* Ends with the implicit transaction it is part of. */
 static const char slice_sql[] =
-"SELECT pg_catalog.set_config('lock_timeout', $1::pg_catalog.text, true)";
+"SELECT pg_catalog.set_config('lock_timeout', CAST($1 AS pg_catalog.text), true)";
+
+#define TAKE(function) \
+	"SELECT pg_catalog." function "(k.key1, k.key2) FROM " ADVL_KEYS(ADVL_NAME)
 
 /* How to take a lock, [without waiting][shared]. */
 static const char *const take_sql[2][2] = {
-	{
-		"SELECT pg_catalog.pg_advisory_lock(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-		"SELECT pg_catalog.pg_advisory_lock_shared(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-	},
-	{
-		"SELECT pg_catalog.pg_try_advisory_lock(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-		"SELECT pg_catalog.pg_try_advisory_lock_shared(k.key1, k.key2) FROM "
-		ADVL_KEYS("$1::pg_catalog.text"),
-	},
+	{TAKE("pg_advisory_lock"), TAKE("pg_advisory_lock_shared")},
+	{TAKE("pg_try_advisory_lock"), TAKE("pg_try_advisory_lock_shared")},
 };
 
-const char	advl_holds_sql[] =
-"SELECT " ADVL_HOLDS("$2::pg_catalog.text") " FROM " ADVL_KEYS("$1::pg_catalog.text");
+static const char holds_sql[] =
+"SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") " FROM " ADVL_KEYS(ADVL_NAME);
 
 static advlock_result take_next(advlock *h);
 
@@ -117,12 +108,17 @@ granted_with_error(advlock *h, bool timed_out, const PGresult *attempt)
 	return timed_out ? take_next(h) : advl_give_up(h, advl_server_error(h, attempt));
 }
 
-/* The look failed: unless it was held before, release what may be held. */
+/*
+ * The look failed: unless it was held before, release what may be held.  A
+ * name that the database cannot hold was never taken.
+ */
 static advlock_result
 not_seen(advlock *h, const PGresult *attempt, const PGresult *look)
 {
 	const advl_lock *lock = h->op.wanted;
 
+	if (advl_meaning(advl_state(attempt)) == ADVLOCK_INVALID)
+		return advl_give_up(h, advl_server_error(h, attempt));
 	if (advl_rows(attempt) || advl_find_mode(h->held, lock->name, lock->shared) == NULL)
 		wanted_to_taken(h);
 	return advl_give_up(h, advl_server_error(h, look));
@@ -151,88 +147,121 @@ attempted(advlock *h)
 	return take_next(h);
 }
 
-/* How long this slice may wait; 0: do not wait at all. */
-static int
-slice_ms(const advlock *h)
-{
-	int			left = advl_remaining(h->op.deadline);
-
-	return left < 0 || left > SLICE_MS ? SLICE_MS : left;
-}
-
 static advlock_result
 attempt(advlock *h)
 {
 	const advl_lock *lock = h->op.wanted;
-	int			ms = slice_ms(h);
+	int			ms = advl_slice_ms(h);
 	advl_number timeout;
-	advl_statement statements[3] = {
+	advl_statement statements[ADVL_MAX_STATEMENTS] = {
 		{slice_sql, 1, {timeout}, false},
 		{take_sql[ms == 0][lock->shared], 1, {lock->name}, true},
-		{advl_holds_sql, 2, {lock->name, advl_mode_text(lock)}, true},
+		{holds_sql, 2, {lock->name, advl_mode_text(lock)}, true},
 	};
+	int			n = 3 + advl_rehearse(h, &advl_check_question, statements + 3);
 
 	snprintf(timeout, sizeof(timeout), "%dms", ms);
-	return advl_send(h, statements, 3, attempted, advl_attempt_ms(h));
+	return advl_send(h, statements, n, attempted, advl_attempt_ms(h));
 }
 
-/* Go on with the next lock that is wanted, or end when there is none. */
+/* Go on with the next lock that is wanted, or with what comes after them. */
 static advlock_result
 take_next(advlock *h)
 {
-	if (h->op.wanted != NULL)
-		return attempt(h);
-	if (h->op.permit != NULL)
-		return advl_take_permit(h);
+	return h->op.wanted != NULL ? attempt(h) : h->op.when_taken(h);
+}
+
+/* All are ours. */
+static advlock_result
+hold_taken(advlock *h)
+{
 	return advl_hold_all(h, &h->op.taken);
 }
 
-static advl_lock **
-link_at(advl_lock **list, int position)
-{
-	while (position-- > 0)
-		list = &(*list)->next;
-	return list;
-}
-
-/* Put the wanted locks into the order the server gave. */
-static advlock_result
-ordered(advlock *h)
-{
-	const PGresult *rows = h->op.results[0];
-	advl_lock  *sorted = NULL;
-	int			count = PQntuples(rows);
-
-	if (!advl_rows(rows))
-		return advl_server_error(h, rows);
-	while (count-- > 0)
-	{
-		advl_lock  *lock = *link_at(&h->op.wanted, atoi(PQgetvalue(rows, count, 0)) - 1);
-
-		lock->sorted = sorted;
-		sorted = lock;
-	}
-	h->op.wanted = sorted;
-	for (; sorted != NULL; sorted = sorted->sorted)
-		sorted->next = sorted->sorted;
-	return take_next(h);
-}
-
-advlock_result
-advl_start_fallback(advlock *h)
-{
-	advl_statement order = {order_sql, 1, {h->op.names.data}, true};
-
-	if (h->op.options.permits > 0)
-		return advl_start_permit(h);
-	if (h->op.wanted->next == NULL)
-		return take_next(h);
-	return advl_send(h, &order, 1, ordered, ADVL_ANSWER_MS);
-}
-
-/* Wait for the locks that are wanted, in their order. */
+/* Wait for the locks that are wanted, in their order, then call when_taken. */
 advlock_result
 advl_take_wanted(advlock *h)
 {
 	return take_next(h);
+}
+
+static int
+count_locks(const advl_lock *lock)
+{
+	int			count = 0;
+
+	for (; lock != NULL; lock = lock->next)
+		count++;
+	return count;
+}
+
+/* Is what the server gave an order of so many? */
+static bool
+is_order(const PGresult *rows, int count, advl_lock **ordered, advl_lock **locks)
+{
+	int64_t		position;
+
+	if (PQntuples(rows) != count)
+		return false;
+	for (int i = 0; i < count; i++)
+	{
+		if (!advl_number_at(rows, i, 0, &position) || position < 1 ||
+			position > count || locks[position - 1] == NULL)
+			return false;
+		ordered[i] = locks[position - 1];
+		locks[position - 1] = NULL;
+	}
+	return true;
+}
+
+/* Put the wanted locks into the order the server gave; room for twice count. */
+static bool
+put_in_order(advlock *h, const PGresult *rows, int count, advl_lock **room)
+{
+	advl_lock **link = &h->op.wanted;
+	int			i = 0;
+
+	for (advl_lock *lock = h->op.wanted; lock != NULL; lock = lock->next)
+		room[count + i++] = lock;
+	if (!is_order(rows, count, room, room + count))
+		return false;
+	for (i = 0; i < count; i++)
+	{
+		*link = room[i];
+		link = &room[i]->next;
+	}
+	*link = NULL;
+	return true;
+}
+
+static advlock_result
+ordered(advlock *h)
+{
+	const PGresult *rows = h->op.results[0];
+	int			count = count_locks(h->op.wanted);
+	advl_lock **room;
+	bool		sound;
+
+	if (!advl_rows(rows))
+		return advl_server_error(h, rows);
+	room = calloc(2 * (size_t) count, sizeof(*room));
+	if (room == NULL)
+		return advl_no_memory(h);
+	sound = put_in_order(h, rows, count, room);
+	free(room);
+	if (!sound)
+		return advl_fail(h, ADVLOCK_SERVER, "the server did not order the locks");
+	return take_next(h);
+}
+
+/* Take plain locks, all or none. */
+advlock_result
+advl_take_all(advlock *h)
+{
+	advl_statement order = {order_sql, 1, {h->op.names.data}, true};
+
+	h->op.when_taken = hold_taken;
+	if (h->op.wanted->next == NULL)
+		return take_next(h);
+	return advl_send(h, &order, 1, ordered, ADVL_ANSWER_MS);
 }

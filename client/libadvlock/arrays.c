@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * arrays.c
+ *	  Locks as parameters of a statement: an array for each of their columns.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+
+#include "libadvlock/internal.h"
+
+void
+advl_arrays_free(advl_arrays *a)
+{
+	advl_text_free(&a->names);
+	advl_text_free(&a->shared);
+	advl_text_free(&a->permits);
+	advl_text_free(&a->counts);
+	advl_text_free(&a->tokens);
+}
+
+static void
+append_number(advl_text *array, int64_t value)
+{
+	advl_number text;
+
+	snprintf(text, sizeof(text), "%lld", (long long) value);
+	advl_text_append_element(array, text);
+}
+
+/* Add one, to be given back so many times. */
+void
+advl_arrays_add(advl_arrays *a, const advl_lock *lock, int count)
+{
+	advl_text_append_element(&a->names, lock->name);
+	advl_text_append_element(&a->shared, lock->shared ? "t" : "f");
+	append_number(&a->permits, lock->permit);
+	append_number(&a->counts, count);
+	append_number(&a->tokens, lock->token);
+}
+
+static bool
+close_arrays(advl_arrays *a)
+{
+	advl_text  *arrays[] = {&a->names, &a->shared, &a->permits, &a->counts, &a->tokens};
+	bool		whole = true;
+
+	for (int i = 0; i < ADVL_ARRAYS; i++)
+	{
+		advl_text_close_array(arrays[i]);
+		whole = whole && !arrays[i]->broken;
+	}
+	return whole;
+}
+
+/* Add a whole list and end the arrays; false without memory. */
+bool
+advl_arrays_fill(advl_arrays *a, const advl_lock *list)
+{
+	for (; list != NULL; list = list->next)
+		advl_arrays_add(a, list, list->count);
+	return close_arrays(a);
+}
+
+/* A statement about them, which takes them in this order. */
+advl_statement
+advl_arrays_statement(const advl_arrays *a, const char *sql)
+{
+	return (advl_statement) {
+		.sql = sql,
+		.nparams = ADVL_ARRAYS,
+		.params = {a->names.data, a->shared.data, a->permits.data,
+			a->counts.data, a->tokens.data},
+		.sync = true
+	};
+}

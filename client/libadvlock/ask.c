@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * ask.c
+ *	  Ask about locks that are held: the extension, or else core.
+ *
+ * The extension can go while its locks are held: it is dropped, or somebody
+ * takes the right to use its schema away.  The locks themselves are core's,
+ * so what the extension cannot answer any more, core's functions can.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "libadvlock/internal.h"
+
+/*
+ * Somebody who rewrites a catalog must not keep the answer from us for
+ * longer than a holder may be silent.  An error is an answer, too.
+ */
+#define LIMIT "SET LOCAL statement_timeout = '2s'"
+
+/* Inside a transaction nothing of ours may end it. */
+static const advl_statement enter_transaction[] = {
+	{.sql = "SAVEPOINT advlock_ask"},
+	{.sql = LIMIT},
+};
+static const advl_statement leave_transaction[] = {
+	{.sql = "ROLLBACK TO SAVEPOINT advlock_ask",.sync = true},
+	{.sql = "RELEASE SAVEPOINT advlock_ask",.sync = true},
+};
+
+/* Outside, a limit needs one. */
+static const advl_statement enter_limited[] = {
+	{.sql = "BEGIN"},
+	{.sql = LIMIT},
+};
+static const advl_statement leave_limited[] = {
+	{.sql = "ROLLBACK",.sync = true},
+};
+
+static advlock_result answered(advlock *h);
+
+bool
+advl_in_transaction(const advlock *h)
+{
+	return PQtransactionStatus(h->conn) != PQTRANS_IDLE;
+}
+
+/* May statements do whatever they like?  Unless the server says no, yes. */
+bool
+advl_is_superuser(const advlock *h)
+{
+	const char *answer = PQparameterStatus(h->conn, "is_superuser");
+
+	return answer == NULL || strcmp(answer, "off") != 0;
+}
+
+static int
+append(advl_statement *statements, int n, const advl_statement *more, int count)
+{
+	memcpy(statements + n, more, count * sizeof(*more));
+	return n + count;
+}
+
+#define APPEND(statements, n, more) \
+	append(statements, n, more, sizeof(more) / sizeof((more)[0]))
+
+/* The statement about op.arrays with what belongs around it; returns how many. */
+static int
+build(advlock *h, advl_statement *statements, const char *sql, bool transaction,
+	  bool limited)
+{
+	int			n = 0;
+
+	if (transaction)
+		n = APPEND(statements, n, enter_transaction);
+	else if (limited)
+		n = APPEND(statements, n, enter_limited);
+	h->op.asked_at = n;
+	statements[n++] = advl_arrays_statement(&h->op.arrays, sql);
+	if (transaction)
+		n = APPEND(statements, n, leave_transaction);
+	else if (limited)
+		n = APPEND(statements, n, leave_limited);
+	return n;
+}
+
+static advlock_result
+send_question(advlock *h, const char *sql, int answer_ms)
+{
+	advl_statement statements[ADVL_MAX_STATEMENTS];
+	int			n = build(h, statements, sql, advl_in_transaction(h),
+						  h->op.question->limited);
+
+	return advl_send(h, statements, n, answered, answer_ms);
+}
+
+/*
+ * Move the answer to the front.  The extension is not asked again where it
+ * failed; core's functions are asked once.
+ */
+static advlock_result
+answered(advlock *h)
+{
+	PGresult   *answer = h->op.results[h->op.asked_at];
+	const char *by_keys = h->op.question->by_keys;
+
+	if (PQresultStatus(answer) == PGRES_TUPLES_OK || by_keys == NULL ||
+		advl_state(answer)[0] == '\0' || !h->way->extension || h->op.asked_core)
+	{
+		h->op.results[h->op.asked_at] = h->op.results[0];
+		h->op.results[0] = answer;
+		return h->op.on_answer(h);
+	}
+	h->op.asked_core = true;
+	return send_question(h, by_keys, advl_remaining(h->op.answer_by));
+}
+
+/*
+ * Ask about the locks in op.arrays; on_answer finds the answer as the first
+ * of the results.  The server has answer_ms for all of it.
+ */
+advlock_result
+advl_ask(advlock *h, const advl_question *question, advl_handler on_answer,
+		 int answer_ms)
+{
+	h->op.question = question;
+	h->op.on_answer = on_answer;
+	h->op.asked_core = !h->way->extension;
+	return send_question(h, h->op.asked_core ? question->by_keys :
+						 question->by_extension[advl_is_superuser(h)], answer_ms);
+}
+
+/*
+ * Statements that ask the question about op.wanted, to be sent with others
+ * outside a transaction: what is looked up in catalogs for it is at hand
+ * later, when they may be out of reach.  Returns how many, 0 if this has been
+ * done before.
+ */
+int
+advl_rehearse(advlock *h, const advl_question *question, advl_statement *statements)
+{
+	const char *sql = h->way->extension ?
+		question->by_extension[advl_is_superuser(h)] : question->by_keys;
+
+	if (h->warm || h->op.arrays.names.len > 0 ||
+		!advl_arrays_fill(&h->op.arrays, h->op.wanted))
+		return 0;
+	h->warm = true;
+	return build(h, statements, sql, false, true);
+}

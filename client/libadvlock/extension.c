@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * extension.c
+ *	  Take session-level locks through the extension's procedures.
+ *
+ * They are called at top level, where they wait without a snapshot.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+
+#include "libadvlock/internal.h"
+#include "libadvlock/statements.h"
+
+static const char delay_sql[] =
+"SELECT pg_catalog.set_config('advisory_lock.lock_delay', CAST($1 AS pg_catalog.text), false)";
+
+/* The arguments of a call take no subquery. */
+#define UNGUARDED(argument) argument
+#define GUARDED(argument) \
+	"CASE WHEN " ADVL_ASK(ADVL_HAS_EXTENSION) " THEN " argument \
+	" ELSE " ADVL_IS_GONE " END"
+
+#define ACQUIRE(guarded) \
+	"CALL advisory_lock.acquire(" guarded(ADVL_NAME) ", CAST($2 AS pg_catalog.interval)," \
+	" CAST($3 AS pg_catalog.bool), CAST($4 AS pg_catalog.int4))"
+
+/* The array is given as its text, so that a guard can stand for it. */
+#define ACQUIRE_MANY(guarded) \
+	"CALL advisory_lock.acquire_many(CAST(" guarded(ADVL_NAME) " AS pg_catalog._text)," \
+	" CAST($2 AS pg_catalog.interval))"
+
+/* [for superusers] */
+static const char *const acquire_sql[2] = {ACQUIRE(UNGUARDED), ACQUIRE(GUARDED)};
+static const char *const acquire_many_sql[2] = {ACQUIRE_MANY(UNGUARDED), ACQUIRE_MANY(GUARDED)};
+
+/* What is left until a deadline, as an interval; NULL: no limit. */
+static const char *
+timeout_text(advl_number buf, int64_t deadline)
+{
+	if (deadline == NEVER)
+		return NULL;
+	snprintf(buf, sizeof(advl_number), "%d milliseconds", advl_remaining(deadline));
+	return buf;
+}
+
+static advlock_result
+senseless(advlock *h)
+{
+	return advl_lose_because(h, "the server's answer to acquire() makes no sense");
+}
+
+/* The row of acquire(): token and permit; a NULL token says too late. */
+static advlock_result
+acquired(advlock *h)
+{
+	const PGresult *row = h->op.results[h->op.asked_at];
+	int64_t		permit = 0;
+
+	if (!advl_rows(row))
+		return advl_server_error(h, row);
+	if (advl_is_null(row, 0))
+		return advl_busy(h, h->op.wanted);
+	if (!advl_number_at(row, 0, 0, &h->op.wanted->token))
+		return senseless(h);
+	if (h->op.options.permits > 0 &&
+		(!advl_number_at(row, 0, 1, &permit) || permit < 1 ||
+		 permit > h->op.options.permits))
+		return senseless(h);
+	h->op.wanted->permit = (int) permit;
+	return advl_hold_all(h, &h->op.wanted);
+}
+
+/* Read tokens from the text of an array, one for each lock. */
+static bool
+read_tokens(advl_lock *locks, const char *text)
+{
+	for (advl_lock *lock = locks; lock != NULL; lock = lock->next)
+	{
+		if (*text++ != (lock == locks ? '{' : ',') ||
+			!advl_number_in(&text, &lock->token))
+			return false;
+	}
+	return strcmp(text, "}") == 0;
+}
+
+/* The row of acquire_many(): the tokens in our order. */
+static advlock_result
+acquired_many(advlock *h)
+{
+	const PGresult *row = h->op.results[h->op.asked_at];
+
+	if (!advl_rows(row))
+		return advl_server_error(h, row);
+	if (advl_is_null(row, 0))
+		return advl_fail(h, ADVLOCK_BUSY, "the locks are held by other sessions");
+	if (!read_tokens(h->op.wanted, advl_value(row, 0)))
+		return senseless(h);
+	return advl_hold_all(h, &h->op.wanted);
+}
+
+/* How to acquire what is wanted, with room for two numbers as text. */
+static advl_statement
+acquire_statement(const advlock *h, advl_number timeout, advl_number permits)
+{
+	const advlock_options *o = &h->op.options;
+	const char *limit = timeout_text(timeout, h->op.deadline);
+	bool		guarded = advl_is_superuser(h);
+
+	if (h->op.wanted->next != NULL)
+		return (advl_statement) {acquire_many_sql[guarded], 2, {h->op.names.data, limit}, true};
+	snprintf(permits, sizeof(advl_number), "%d", o->permits);
+	return (advl_statement) {acquire_sql[guarded], 4,
+		{h->op.wanted->name, limit, o->shared ? "true" : "false",
+		o->permits > 0 ? permits : NULL}, true};
+}
+
+advlock_result
+advl_acquire(advlock *h)
+{
+	advl_statement statements[ADVL_MAX_STATEMENTS];
+	advl_number delay,
+				timeout,
+				permits;
+	int			n = 0;
+	int			asked_at;
+
+	snprintf(delay, sizeof(delay), "%d", h->op.options.lock_delay_ms);
+	if (h->op.options.lock_delay_ms >= 0)
+		statements[n++] = (advl_statement) {delay_sql, 1, {delay}, true};
+	h->delay = h->delay || h->op.options.lock_delay_ms > 0;
+	asked_at = n;
+	statements[n++] = acquire_statement(h, timeout, permits);
+	n += advl_rehearse(h, &advl_check_question, statements + n);
+	h->op.asked_at = asked_at;
+	return advl_send(h, statements, n,
+					 h->op.wanted->next != NULL ? acquired_many : acquired,
+					 advl_attempt_ms(h));
+}

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * release.c
+ *	  Give session-level locks back: one, all, or what was taken in vain.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "libadvlock/internal.h"
+#include "libadvlock/statements.h"
+
+/* A row for each time a lock must be given back. */
+#define TIMES \
+	" FROM " ADVL_ROWS " AS l(name, shared, permit, count, token)," \
+	" LATERAL pg_catalog.generate_series(1, l.count)"
+
+#define BY_EXTENSION(guarded) \
+	"SELECT CASE" \
+	" WHEN l.permit" ADVL_OP(">") "0 THEN " \
+	guarded("advisory_lock.release_permit(l.name, l.permit)", "bool") \
+	" WHEN l.shared THEN " guarded("advisory_lock.unlock_shared(l.name)", "bool") \
+	" ELSE " guarded("advisory_lock.unlock(l.name)", "bool") " END" TIMES
+
+static const advl_question release_question = {
+	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
+	.by_keys =
+	"SELECT CASE"
+	" WHEN l.shared THEN pg_catalog.pg_advisory_unlock_shared(k.key1, k.key2)"
+	" ELSE pg_catalog.pg_advisory_unlock(k.key1, k.key2) END" TIMES ", "
+	ADVL_KEYS(ADVL_FULL_NAME)
+};
+
+/* Give back all in the list, as often as each is counted. */
+advlock_result
+advl_send_release(advlock *h, const advl_lock *list, advl_handler on_released,
+				  int answer_ms)
+{
+	advl_arrays_free(&h->op.arrays);
+	if (!advl_arrays_fill(&h->op.arrays, list))
+		return advl_no_memory(h);
+	return advl_ask(h, &release_question, on_released, answer_ms);
+}
+
+/* The lock was given back once, or had gone before. */
+static advlock_result
+unlocked(advlock *h)
+{
+	const PGresult *row = h->op.results[0];
+	advl_lock  *lock = h->op.released;
+
+	if (!advl_rows(row))
+		return advl_server_error(h, row);
+	if (!advl_is_true(row, 0))
+	{
+		(void) advl_fail(h, ADVLOCK_NOT_HELD, "lock \"%s\" was not held any more",
+						 lock->name);
+		advl_forget(h, lock);
+		return ADVLOCK_NOT_HELD;
+	}
+	if (--lock->count == 0)
+		advl_forget(h, lock);
+	return ADVLOCK_OK;
+}
+
+advlock_result
+advl_unlock_one(advlock *h, advl_lock *lock)
+{
+	h->op.released = lock;
+	advl_arrays_add(&h->op.arrays, lock, 1);
+	if (!advl_arrays_fill(&h->op.arrays, NULL))
+		return advl_no_memory(h);
+	return advl_ask(h, &release_question, unlocked, ADVL_ANSWER_MS);
+}
+
+static advlock_result
+all_unlocked(advlock *h)
+{
+	if (!advl_rows(h->op.results[0]))
+		return advl_server_error(h, h->op.results[0]);
+	advl_locks_free(&h->held);
+	return ADVLOCK_OK;
+}
+
+advlock_result
+advl_unlock_all(advlock *h, int answer_ms)
+{
+	return advl_send_release(h, h->held, all_unlocked, answer_ms);
+}
