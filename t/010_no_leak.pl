@@ -42,6 +42,10 @@ my %attempt = (
 	  "granted := advisory_lock.try_lock_many(ARRAY['race', 'second', 'third'], timeout);",
 	'acquire_permit()' =>
 	  "granted := advisory_lock.acquire_permit('race', 1, timeout) IS NOT NULL;",
+	'acquire_permit() of two' =>
+	  "granted := advisory_lock.acquire_permit('race', 2, timeout) IS NOT NULL;",
+	'acquire_permit() by the setting' =>
+	  under_lock_timeout("advisory_lock.acquire_permit('race', 1 + (random() < 0.5)::integer)"),
 	'acquire()' =>
 	  "CALL advisory_lock.acquire('race', timeout, false, NULL, token, permit);"
 	  . ' granted := token IS NOT NULL;',
@@ -237,5 +241,142 @@ foreach (
 	$all_cancels += $cancels;
 }
 cmp_ok($all_cancels, '>=', 2000, "$all_cancels cancels in all");
+
+# A statement_timeout is over for a whole statement, so each attempt is one, and
+# the sessions write what became of it as the victim above does.
+sub statement_timeout_script
+{
+	my ($call, $number, $attempts) = @_;
+
+	my $sql = '';
+	foreach my $attempt (1 .. $attempts)
+	{
+		$sql .= <<"EOT";
+SET statement_timeout = @{[ 1 + int(rand 4) ]};
+\\warn begin $attempt
+$call \\gset
+\\set state :SQLSTATE
+\\warn end $attempt
+RESET statement_timeout;
+SELECT $attempt, :'state', count(*), pg_sleep(@{[ rand 0.004 ]} * count(*)) FROM held;
+SELECT pg_advisory_unlock_all() \\gset
+EOT
+	}
+	my $file = PostgreSQL::Test::Utils::tempdir() . "/statements$number.sql";
+	unlink $file;
+	PostgreSQL::Test::Utils::append_to_file($file, $sql);
+	return $file;
+}
+
+# Returns how many attempts ran out while they waited, and how many of them
+# left something held.
+sub statement_timeout_race
+{
+	my ($call, $attempts) = @_;
+
+	my @sessions = map { session($node) } 1 .. $SESSIONS;
+	$sessions[$_]->start('\i ' . statement_timeout_script($call, $_, $attempts))
+	  foreach 0 .. $#sessions;
+	my ($ran_out, $held) = (0, 0);
+	foreach my $session (@sessions)
+	{
+		$session->finish_state;
+		my %message = $session->messages =~ /^begin (\d+)\n(.*?)end \1$/msg;
+		my %count = $session->output =~ /^(\d+)\|57014\|(\d+)\|$/mg;
+		my @while_waiting = grep { $message{$_} =~ /^CONTEXT:  while acquiring/m } keys %count;
+		$ran_out += @while_waiting;
+		$held += grep { $count{$_} } @while_waiting;
+		$session->quit;
+	}
+	return ($ran_out, $held);
+}
+
+my $all_ran_out = 0;
+foreach my $call (
+	"SELECT advisory_lock.lock('race')",
+	"SELECT advisory_lock.try_lock('race', '1 h')",
+	"SELECT advisory_lock.lock_many(ARRAY['race', 'second', 'third', 'fourth'])",
+	"SELECT advisory_lock.acquire_permit('race', 1)",
+	"SELECT advisory_lock.acquire_permit('race', 2)",
+	"CALL advisory_lock.acquire('race')")
+{
+	my ($ran_out, $held) = statement_timeout_race($call, 150);
+	is($held, 0, "$call holds nothing after $ran_out statement_timeouts");
+	$all_ran_out += $ran_out;
+}
+cmp_ok($all_ran_out, '>=', 300, "$all_ran_out in all");
+
+# Deadlocks: who is told of one has what it had before.
+$node->safe_psql('postgres', <<'EOT');
+CREATE SEQUENCE deadlocks;
+CREATE PROCEDURE acquire_one(what integer) LANGUAGE plpgsql AS $$
+BEGIN
+	CASE what
+		WHEN 0 THEN PERFORM advisory_lock.lock('race');
+		WHEN 1 THEN PERFORM advisory_lock.acquire_permit('one', 1);
+		WHEN 2 THEN PERFORM advisory_lock.acquire_permit('two', 2);
+		WHEN 3 THEN PERFORM advisory_lock.lock_many(ARRAY['race', 'second', 'third']);
+		ELSE PERFORM advisory_lock.xact_lock('second');
+	END CASE;
+END
+$$;
+EOT
+my @sessions = map { session($node) } 1 .. $SESSIONS;
+$_->query("SET deadlock_timeout = '1 ms'") foreach @sessions;
+$_->start(<<'EOT') foreach @sessions;
+DO $$
+DECLARE
+	before bigint[];
+BEGIN
+	WHILE (SELECT last_value FROM deadlocks) < 200 LOOP
+		FOR i IN 1 .. 3 LOOP
+			before := ARRAY(SELECT objid::bigint FROM held ORDER BY 1);
+			BEGIN
+				CALL acquire_one((random() * 5)::integer % 5);
+			EXCEPTION WHEN deadlock_detected THEN
+				PERFORM nextval('deadlocks');
+				PERFORM nextval('leaks')
+				WHERE before <> ARRAY(SELECT objid::bigint FROM held ORDER BY 1);
+				EXIT;
+			END;
+		END LOOP;
+		PERFORM pg_advisory_unlock_all();
+		COMMIT;
+	END LOOP;
+END
+$$
+EOT
+$_->finish foreach @sessions;
+$_->quit foreach @sessions;
+my ($deadlocks, $changed) = split /\|/, $node->safe_psql('postgres',
+	'SELECT d.last_value, CASE WHEN l.is_called THEN l.last_value ELSE 0 END FROM deadlocks AS d, leaks AS l');
+is($changed, $leaks, "what was held before is held after $deadlocks deadlocks");
+
+# A waiter that is terminated at the moment of the grant.
+my $holder = session($node);
+my $terminated = 0;
+foreach my $call (
+	"SELECT advisory_lock.lock('race')",
+	"SELECT advisory_lock.lock_many(ARRAY['race', 'second', 'third'])",
+	"CALL advisory_lock.acquire('race')")
+{
+	foreach my $round (1 .. 10)
+	{
+		$holder->query("SELECT advisory_lock.lock('race')");
+		my $victim = session($node);
+		$victim->start($call);
+		$victim->wait_blocked;
+		my @both = ("advisory_lock.unlock('race')", 'pg_terminate_backend(' . $victim->pid . ')');
+		@both = reverse @both if $round % 2;
+		$holder->query("SELECT $both[0], $both[1]");
+		wait_until { !kill 0, $victim->pid } 'the victim is gone';
+		$terminated += $victim->finish_state ne '00000';
+		$victim->quit;
+	}
+}
+is($holder->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0,
+	'nothing is held after the end of waiters');
+cmp_ok($terminated, '>', 0, "$terminated of which did not get the lock");
+is($holder->query("SELECT count(*) FROM advisory_lock.locks"), 0, 'nor said to be');
 
 done_testing();
