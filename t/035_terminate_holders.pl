@@ -80,4 +80,28 @@ ok(!$waiter->is_finished, 'who waits goes on waiting');
 is($superuser->query("SELECT advisory_lock.unlock_shared('job')"), 't', 'who asks still holds it');
 cmp_ok($waiter->finish, '>', 0, 'and then the waiter gets it');
 
+# What a lost holder has left behind: who may terminate it, may lift its delay.
+SKIP:
+{
+	skip 'no registry', 1 if $node->psql('postgres', 'SELECT FROM advisory_lock.stats') != 0;
+
+	$waiter->query('SELECT advisory_lock.unlock_all()');
+	$holder = holder('alice');
+	$holder->query("SET advisory_lock.lock_delay = '1 h'");
+	is($superuser->query($TERMINATE), 1, 'a holder with a delay is terminated');
+	is_gone($holder, 'and is gone');
+	is($as{alice}->query("SELECT advisory_lock.try_lock('job')"), 'f', 'but the name is kept off');
+	is($as{bob}->sqlstate_of($TERMINATE), '42501', 'which another ordinary role may not change');
+	$waiter->start("SELECT advisory_lock.lock('job')");
+	wait_until
+	{
+		$node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.locks'
+			  . ' WHERE delayed_until IS NOT NULL AND pid = ' . $waiter->pid)
+	}
+	'the delay is waited for';
+	is($as{bob}->sqlstate_of($TERMINATE), '42501', 'nor then');
+	is($as{operator}->query($TERMINATE), 0, 'a member of pg_signal_backend may, and who waits stays');
+	cmp_ok($waiter->finish, '>', 0, 'and gets the lock at once');
+}
+
 done_testing();

@@ -26,10 +26,15 @@ is($session->query("SELECT advisory_lock.token('job')"), '', 'which is not the s
 is($session->query($TRY), 'f', 'but keeps it off, too');
 is($session->query("SELECT advisory_lock.terminate_holders('job')"), 0,
 	'there is no session to terminate');
+like($session->messages, qr/^psql:\S+ WARNING:  prepared transaction "prepared" holds/m,
+	'which a warning says, with the transaction');
+like($session->messages, qr/^HINT: .*ROLLBACK PREPARED/m, 'and what to do');
 
 $node->restart;
 $session = session($node);
 is($session->query($TRY), 'f', 'it is held over a restart');
+$session->query("SELECT advisory_lock.terminate_holders('job')");
+like($session->messages, qr/"prepared"/, 'and is told of then');
 $session->query("COMMIT PREPARED 'prepared'");
 is($session->query($TRY), 't', 'until the transaction is committed');
 

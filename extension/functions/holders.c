@@ -9,11 +9,19 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/fmgrprotos.h"
 
 #include "base/key.h"
+#include "locking/delay.h"
+#include "registry/board.h"
+#include "registry/registry.h"
 
 /* Those in which advisory locks are held; AccessShareLock is a look, see evict.c */
 #define HOLDING_MODES (LOCKBIT_ON(ExclusiveLock) | LOCKBIT_ON(ShareLock))
@@ -51,27 +59,99 @@ advisory_lock_is_locked(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(holder_pids(&lock.tag) != NIL);
 }
 
+/* Has it been granted the lock, but waits for the end of a delay? */
+static bool
+waits_out_delay(const NamedLock *lock, int pid)
+{
+	Registry   *reg = registry();
+	Label		label;
+
+	return reg && label_copy(reg, lock->id.key, pid, &label) &&
+		label.acquired_at == 0 && label.delayed_until != 0;
+}
+
+/* Let it see at once that the delay is over. */
+static void
+wake(int pid)
+{
+	PGPROC	   *proc = BackendPidGetProc(pid);
+
+	if (proc)
+		SetLatch(&proc->procLatch);
+}
+
+/* Was the session signalled?  It is not if it has ended meanwhile. */
+static bool
+terminate(int pid)
+{
+	return DatumGetBool(DirectFunctionCall2(pg_terminate_backend,
+											Int32GetDatum(pid), Int64GetDatum(0)));
+}
+
+/*
+ * Tell of the prepared transactions that hold the lock: they have no session
+ * to terminate.  In pg_locks they have no pid, but a transaction.
+ */
+static void
+warn_of_prepared(const NamedLock *lock)
+{
+	static const char query[] =
+		"SELECT p.gid FROM pg_catalog.pg_locks l"
+		" JOIN pg_catalog.pg_locks t USING (virtualtransaction)"
+		" JOIN pg_catalog.pg_prepared_xacts p ON p.transaction OPERATOR(pg_catalog.=) t.transactionid"
+		" WHERE l.pid IS NULL AND t.pid IS NULL AND l.locktype OPERATOR(pg_catalog.=) 'advisory'"
+		" AND l.database OPERATOR(pg_catalog.=) $1 AND l.classid OPERATOR(pg_catalog.=) $2"
+		" AND l.objid OPERATOR(pg_catalog.=) $3 AND l.objsubid OPERATOR(pg_catalog.=) 2"
+		" ORDER BY p.gid";
+	Oid			types[] = {OIDOID, OIDOID, OIDOID};
+	Datum		values[] = {
+		ObjectIdGetDatum(lock->tag.locktag_field1),
+		ObjectIdGetDatum(lock->tag.locktag_field2),
+		ObjectIdGetDatum(lock->tag.locktag_field3)
+	};
+
+	SPI_connect();
+	SPI_execute_with_args(query, lengthof(types), types, values, NULL, true, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("prepared transaction \"%s\" holds advisory lock \"%s\"",
+						SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+						lock->name),
+				 errdetail("It has no session that could be terminated."),
+				 errhint("Use COMMIT PREPARED or ROLLBACK PREPARED.")));
+	SPI_finish();
+}
+
 /*
  * terminate_holders(name text) returns integer: how many were signalled
  *
  * Who may do that is for pg_terminate_backend() to say; it raises the error.
- * The calling session is left out, since it could not tell the result.
+ * The calling session is left out, since it could not tell the result.  The
+ * delay that a lost session has left is lifted, and who waits for its end
+ * holds nothing yet.
  */
 Datum
 advisory_lock_terminate_holders(PG_FUNCTION_ARGS)
 {
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	List	   *pids;
 	int			terminated = 0;
 	ListCell   *cell;
 
-	foreach(cell, holder_pids(&lock.tag))
+	(void) registry_attach();
+	(void) lift_delay(&lock);
+	pids = holder_pids(&lock.tag);
+	foreach(cell, pids)
 	{
 		int			pid = lfirst_int(cell);
 
-		if (pid != 0 && pid != MyProcPid &&
-			DatumGetBool(DirectFunctionCall2(pg_terminate_backend,
-											 Int32GetDatum(pid), Int64GetDatum(0))))
+		if (waits_out_delay(&lock, pid))
+			wake(pid);
+		else if (pid != 0 && pid != MyProcPid && terminate(pid))
 			terminated++;
 	}
+	if (list_member_int(pids, 0))
+		warn_of_prepared(&lock);
 	PG_RETURN_INT32(terminated);
 }
