@@ -44,6 +44,27 @@ is($two->sqlstate_of("SET lock_timeout = '10 ms'; SELECT advisory_lock.lock('a')
 is(counts('a'), '1|2|3', 'which counts as well');
 $two->query('RESET lock_timeout');
 
+# A hold ends where its savepoint is rolled back to, if the lock was taken since.
+$one->query(<<'EOT');
+BEGIN;
+SELECT advisory_lock.xact_lock('outer');
+SAVEPOINT s;
+SELECT advisory_lock.xact_lock('outer'), advisory_lock.xact_lock('inner'), advisory_lock.lock('session');
+SAVEPOINT t;
+SELECT advisory_lock.xact_lock('innermost');
+RELEASE t;
+ROLLBACK TO s;
+SAVEPOINT u;
+SELECT advisory_lock.xact_lock('released');
+RELEASE u
+EOT
+cmp_ok(ms($_, 'total_hold_time'), '>', 0, "\"$_\" was held until the rollback") foreach 'inner', 'innermost';
+cmp_ok(ms($_, 'total_hold_time'), '==', 0, "\"$_\" is held still") foreach 'outer', 'session', 'released';
+$one->query('COMMIT');
+cmp_ok(ms($_, 'total_hold_time'), '>', 0, "\"$_\" until the commit") foreach 'outer', 'released';
+cmp_ok(ms('session', 'total_hold_time'), '==', 0, 'and "session" outlasts it');
+$one->query("SELECT advisory_lock.unlock('session')");
+
 $two->start("SELECT advisory_lock.lock('a')");
 $two->wait_blocked;
 $node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $two->pid . ')');
