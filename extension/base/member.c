@@ -44,8 +44,8 @@ typedef struct MemberRelation
 } MemberRelation;
 
 static MemberRelation relations[] = {
-	[MEMBER_TOKEN_SEQUENCE] = {"token_sequence", RELKIND_SEQUENCE},
-	[MEMBER_FENCES] = {"fences", RELKIND_RELATION},
+	[MEMBER_TOKEN_SEQUENCE] = {.name = "token_sequence", .kind = RELKIND_SEQUENCE},
+	[MEMBER_FENCES] = {.name = "fences", .kind = RELKIND_RELATION},
 };
 
 /* A relation was altered or dropped; any may have been if it is invalid. */
