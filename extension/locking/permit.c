@@ -45,7 +45,7 @@
  */
 #define MIN_PAUSE_MS 1
 #define MAX_PAUSE_MS 50
-#define MAX_PAUSE_WITH_REGISTRY_MS 500
+#define MAX_PAUSE_WITH_REGISTRY_MS 1000
 
 /* It looks for a deadlock after deadlock_timeout, and again, but not oftener */
 #define MIN_CHECK_INTERVAL_MS 100
