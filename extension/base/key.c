@@ -24,7 +24,6 @@
 #include "utils/builtins.h"
 
 #include "base/key.h"
-#include "functions/row.h"
 
 /* How many names of what size a session remembers with their hash */
 #define REMEMBERED_NAMES 64
@@ -32,8 +31,6 @@
 
 /* How much of an overlong name an error message shows */
 #define SHOWN_NAME_BYTES 64
-
-PG_FUNCTION_INFO_V1(advisory_lock_key);
 
 /*
  * The names live in the key space of pg_advisory_lock(int4, int4), on purpose:
@@ -198,21 +195,6 @@ named_lock_init_text(NamedLock *lock, const text *name)
 	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
 }
 
-/* The lock named by an argument of an SQL function. */
-NamedLock
-named_lock_arg(FunctionCallInfo fcinfo, int argno)
-{
-	NamedLock	lock;
-
-	if (PG_ARGISNULL(argno))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("advisory lock name must not be null"),
-				 errhint("Pass a name of 1 to %d bytes.", MAX_NAME_BYTES)));
-	named_lock_init_text(&lock, PG_GETARG_TEXT_PP(argno));
-	return lock;
-}
-
 /* The order in which several locks are taken, in every session the same. */
 int
 lock_key_cmp(const LockKey *a, const LockKey *b)
@@ -250,15 +232,4 @@ warn_of_collision(const char *known, const char *wanted)
 					known, wanted),
 			 errdetail("They are one lock: whoever holds the one keeps others off the other."),
 			 errhint("Rename one of them.")));
-}
-
-/* key(name text, OUT key1 int4, OUT key2 int4) */
-Datum
-advisory_lock_key(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	Datum		values[2] = {Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2)};
-	bool		nulls[2] = {false, false};
-
-	return row_result(row_type(fcinfo), values, nulls);
 }

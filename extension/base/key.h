@@ -10,7 +10,6 @@
 #ifndef KEY_H
 #define KEY_H
 
-#include "fmgr.h"
 #include "storage/lock.h"
 
 /* Bytes of a name, counted in UTF-8 */
@@ -46,7 +45,6 @@ typedef struct NamedLock
 
 extern void named_lock_init(NamedLock *lock, const char *name);
 extern void named_lock_init_text(NamedLock *lock, const text *name);
-extern NamedLock named_lock_arg(FunctionCallInfo fcinfo, int argno);
 extern void set_lock_tag(LOCKTAG *tag, Oid database, LockKey key);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);

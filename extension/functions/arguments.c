@@ -13,6 +13,21 @@
 
 #include "functions/arguments.h"
 
+/* The lock named by an argument of an SQL function. */
+NamedLock
+named_lock_arg(FunctionCallInfo fcinfo, int argno)
+{
+	NamedLock	lock;
+
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("advisory lock name must not be null"),
+				 errhint("Pass a name of 1 to %d bytes.", MAX_NAME_BYTES)));
+	named_lock_init_text(&lock, PG_GETARG_TEXT_PP(argno));
+	return lock;
+}
+
 /*
  * The timeout argument of a function that must have one.  what names the lock
  * in error messages.

@@ -28,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "functions/arguments.h"
 #include "base/key.h"
 #include "base/member.h"
 #include "tokens/token.h"

@@ -18,6 +18,7 @@
 #include "storage/procarray.h"
 #include "utils/fmgrprotos.h"
 
+#include "functions/arguments.h"
 #include "base/key.h"
 #include "locking/delay.h"
 #include "registry/board.h"

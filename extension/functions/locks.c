@@ -10,9 +10,11 @@
 #include "postgres.h"
 
 #include "functions/arguments.h"
+#include "functions/row.h"
 #include "locking/acquire.h"
 #include "locking/held.h"
 
+PG_FUNCTION_INFO_V1(advisory_lock_key);
 PG_FUNCTION_INFO_V1(advisory_lock_lock);
 PG_FUNCTION_INFO_V1(advisory_lock_lock_shared);
 PG_FUNCTION_INFO_V1(advisory_lock_try_lock);
@@ -25,6 +27,17 @@ PG_FUNCTION_INFO_V1(advisory_lock_xact_lock_shared);
 PG_FUNCTION_INFO_V1(advisory_lock_try_xact_lock);
 PG_FUNCTION_INFO_V1(advisory_lock_try_xact_lock_shared);
 PG_FUNCTION_INFO_V1(advisory_lock_token);
+
+/* key(name text, OUT key1 int4, OUT key2 int4) */
+Datum
+advisory_lock_key(PG_FUNCTION_ARGS)
+{
+	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	Datum		values[2] = {Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2)};
+	bool		nulls[2] = {false, false};
+
+	return row_result(row_type(fcinfo), values, nulls);
+}
 
 /* Wait as long as lock_timeout says; the fencing token. */
 static Datum

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "functions/arguments.h"
 #include "locking/delay.h"
 #include "locking/held.h"
 #include "registry/board.h"

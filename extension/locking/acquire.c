@@ -63,7 +63,7 @@ prepare(const NamedLock *locks, int count, LockForm form)
 static bool
 wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
 {
-	grant->wait = wait_for_lock(grant->lock, form, deadline);
+	grant->wait = queue_for_lock(grant->lock, form, deadline);
 
 	/* Held as strongly ever since the token was drawn, by marks alone. */
 	grant->same_token = grant->held_before &&

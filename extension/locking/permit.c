@@ -247,7 +247,7 @@ take_permit_at_once(const Request *request)
 {
 	int			permit;
 
-	if (!wait_for_lock(&request->queue, XACT_SHARED, &NOW).granted)
+	if (!queue_for_lock(&request->queue, XACT_SHARED, &NOW).granted)
 		return NO_PERMIT;
 	permit = take_free_permit(request);
 	LockRelease(&request->queue.tag, ShareLock, false);
@@ -259,7 +259,7 @@ take_permit_in_turn(Request *request)
 {
 	int			permit;
 
-	if (!wait_for_lock(&request->queue, XACT_EXCLUSIVE, request->deadline).granted)
+	if (!queue_for_lock(&request->queue, XACT_EXCLUSIVE, request->deadline).granted)
 		return NO_PERMIT;
 	permit = take_free_permit(request);
 	if (permit == NO_PERMIT && deadline_remaining_ms(request->deadline) != 0)

@@ -187,7 +187,7 @@ wait_in_queue(Wait *wait, int limit)
  * Leans on LockAcquire(), which waits in the lock queue.
  */
 WaitResult
-wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline)
+queue_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline)
 {
 	Wait		wait = {
 		.lock = lock, .form = form, .session_lock_timeout = LockTimeout

@@ -26,6 +26,6 @@ typedef struct WaitResult
 
 extern void check_not_parallel(const char *name);
 extern void check_locking_allowed(const NamedLock *lock);
-extern WaitResult wait_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline);
+extern WaitResult queue_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline);
 
 #endif							/* WAIT_H */
