@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "withlock/speaker.h"
 #include "withlock/text.h"
 
 /* Where a message is built, to go out in one write. */
@@ -49,19 +50,8 @@ output_begin(Output *out)
 static void
 output_end(Output *out)
 {
-	size_t		done = 0;
-
 	if (fclose(out->stream) == 0)
-	{
-		while (done < out->size)
-		{
-			ssize_t		n = write(STDERR_FILENO, out->data + done, out->size - done);
-
-			if (n <= 0)
-				break;
-			done += (size_t) n;
-		}
-	}
+		speaker_say(out->data, out->size);
 	free(out->data);
 }
 
@@ -151,7 +141,8 @@ live_line_show(const char *text)
 	Output		line;
 	Output		out;
 
-	if (!output_begin(&line))
+	/* a terminal that is stopped would show all of them when it goes on */
+	if (speaker_is_behind() || !output_begin(&line))
 		return;
 	fputs("withlock: ", line.stream);
 	put_visible(line.stream, text);

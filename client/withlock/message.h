@@ -5,7 +5,7 @@
  *
  * Every line begins with "withlock: ".  What could drive the terminal is made
  * visible, see text.h.  A stderr that is full, closed or broken changes
- * nothing.
+ * nothing, and delays nothing, see speaker.h.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
