@@ -49,9 +49,11 @@ $terminal->run('echo "status $?"');
 like($terminal->wait_for(qr/status \d+/), qr/status 3$/, 'Ctrl-\ reaches it too, and its status counts');
 
 # Without a trap it ends both.
-$terminal->run('withlock x -- sleep 60; echo "status $?"');
+$terminal->run('withlock x -- sleep 60');
 job();
 $terminal->type("\cC");
+$terminal->wait_prompt;
+$terminal->run('echo "status $?"');
 like($terminal->wait_for(qr/status \d+/), qr/status 130/, 'Ctrl-C ends a command');
 $terminal->wait_prompt;
 
@@ -125,7 +127,8 @@ $terminal->run(q{sh -c "withlock x -- sh -c 'read line; echo input \$line'; echo
 $terminal->type("hello\n");
 like($terminal->wait_for(qr/after/), qr/input hello/, 'as does one under a script');
 $terminal->wait_prompt;
-$terminal->run(q{sh -c "withlock x -- sh -c 'echo be''gin; sleep 60'; echo status \$?"; echo});
+# (Not a shell that starts another program: between fork and exec it loses signals.)
+$terminal->run(q{sh -c "withlock x -- perl -e 'print STDERR qq(be) . qq(gin\n); sleep 60'; echo status \$?"; echo});
 $terminal->wait_for(qr/begin/);
 $terminal->type("\cC");
 $terminal->wait_prompt;
@@ -181,9 +184,11 @@ $terminal->run('withlock busy -- true; echo "status $?"');
 $terminal->wait_for(qr/waiting \d/);
 $terminal->type("\cZ");
 $terminal->wait_for(qr/Stopped/);
-$terminal->run('fg; echo "status $?"');
+$terminal->run('fg');
 $terminal->wait_for(qr/waiting \d/);
 $terminal->type("\cC");
+$terminal->wait_prompt;
+$terminal->run('echo "status $?"');
 like($terminal->wait_for(qr/status \d+/), qr/status 130/, 'Ctrl-Z, fg and Ctrl-C while waiting');
 $terminal->wait_prompt;
 

@@ -17,6 +17,7 @@
 #include "withlock/nesting.h"
 #include "withlock/retry.h"
 #include "withlock/session.h"
+#include "withlock/speaker.h"
 
 /*
  * How much later than the server withlock looks at the deadline of a wait:
@@ -25,7 +26,7 @@
 #define SERVER_HEADSTART_MS 50
 
 /* How long asking for the holder may take on top of the deadline. */
-#define FAREWELL_MS 40
+#define FAREWELL_MS 250
 #define FAREWELL_NONBLOCK_MS 1000
 
 /* Is there one deadline for connecting and waiting? */
@@ -83,6 +84,8 @@ wait_enter(Run *run)
 {
 	int			left = run->options->timeout_ms == 0 ? 0 : time_left(run);
 
+	run->met_server = true;
+	run->trouble_since = NEVER;
 	if (!advlock_has_extension(run->session))
 		say_verbose("the database has no extension advisory_lock: no token, no "
 					"lock-delay; using pg_advisory_lock() with the same key");
@@ -91,6 +94,7 @@ wait_enter(Run *run)
 		run_finish(run, STATUS_USAGE);
 		return;
 	}
+	run->continued = false;
 	run->give_up_at = has_deadline(run) ? run->deadline + SERVER_HEADSTART_MS : NEVER;
 	waiting_begin(&run->waiting, run->options, run->conninfo, &run->terminal,
 				  run->session);
@@ -143,19 +147,22 @@ acquire_on_signal(Run *run, int signo)
 	switch (signo)
 	{
 		case SIGCHLD:
-		case SIGCONT:
 		case SIGURG:
 		case SIGWINCH:
+			break;
+		case SIGCONT:
+			run->continued = true;
 			break;
 		case SIGTSTP:
 		case SIGTTIN:
 		case SIGTTOU:
 			live_line_clear();
-			raise(SIGSTOP);
+			speaker_wait();
+			(void) terminal_stop_self(signo);
 			break;
 		default:
 			waiting_end(&run->waiting);
 			say_verbose("ended by signal %d (%s)", signo, strsignal(signo));
-			run_finish(run, STATUS_SIGNAL_BASE + signo);
+			run_finish(run, run_status_of_signal(signo));
 	}
 }

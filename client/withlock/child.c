@@ -23,49 +23,6 @@
 #include "withlock/withlock.h"
 
 /*
- * The child's side of the fork, up to exec.  Only async-signal-safe calls
- * here; execvp() is one in glibc, which searches PATH on the stack.  Never
- * exit(): libpq's connection would be closed politely, and the lock with it.
- */
-static void __attribute__((noreturn))
-become_command(char *const *argv, pid_t parent, int terminal_fd, int error_fd)
-{
-	sigset_t	none;
-	int			error;
-
-	/* SIGKILL of withlock must end the command; it may have come already */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(STATUS_INTERNAL);
-
-	setpgid(0, 0);
-	/* SIGTTOU is still blocked, so this does not stop us */
-	if (terminal_fd >= 0)
-		tcsetpgrp(terminal_fd, getpid());
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-
-	execvp(argv[0], argv);
-	error = errno;
-	while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
-		continue;
-	_exit(STATUS_NOT_FOUND);
-}
-
-/* The errno of a failed exec; 0 once the exec has closed the pipe. */
-static int
-await_exec(int fd)
-{
-	int			error = 0;
-	ssize_t		n;
-
-	do
-		n = read(fd, &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	return n == sizeof(error) ? error : 0;
-}
-
-/*
  * execvp() says EACCES for a command that is nowhere in PATH if a directory
  * of PATH cannot be searched.
  */
@@ -89,17 +46,37 @@ is_in_path(const char *command)
 	return false;
 }
 
-/* Reap a child whose exec failed, so that it leaves no zombie. */
-static int
-discard(Child *child, const char *command, int error)
+/*
+ * The child's side of the fork, up to exec.  There are no threads, so what is
+ * not async-signal-safe could be called, too, but not exit(): libpq's
+ * connection would be closed politely, and the lock with it.  What can take
+ * long, on a hung file system, happens here and not in withlock.
+ */
+static void __attribute__((noreturn))
+become_command(char *const *argv, pid_t parent, int terminal_fd, int error_fd)
 {
-	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	child->running = false;
-	if (error == EACCES && !is_in_path(command))
+	sigset_t	none;
+	int			error;
+
+	/* SIGKILL of withlock must end the command; it may have come already */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(STATUS_INTERNAL);
+
+	setpgid(0, 0);
+	/* SIGTTOU is still blocked, so this does not stop us */
+	if (terminal_fd >= 0)
+		tcsetpgrp(terminal_fd, getpid());
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+
+	execvp(argv[0], argv);
+	error = errno;
+	if (error == EACCES && !is_in_path(argv[0]))
 		error = ENOENT;
-	child->status = error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
-	return error;
+	while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
+		continue;
+	_exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE);
 }
 
 int
@@ -109,8 +86,8 @@ child_start(Child *child, char *const *argv, int terminal_fd)
 	int			pipe_fds[2];
 	int			error;
 
-	*child = (Child) {.status = STATUS_INTERNAL};
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+	*child = (Child) {.status = STATUS_INTERNAL, .exec_fd = -1};
+	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return errno;
 	child->pid = fork();
 	if (child->pid == 0)
@@ -127,9 +104,8 @@ child_start(Child *child, char *const *argv, int terminal_fd)
 	/* both sides do it, so that neither can act on the group too early */
 	setpgid(child->pid, child->pid);
 	child->running = true;
-	error = await_exec(pipe_fds[0]);
-	close(pipe_fds[0]);
-	return error ? discard(child, argv[0], error) : 0;
+	child->exec_fd = pipe_fds[0];
+	return 0;
 }
 
 void
@@ -152,16 +128,35 @@ child_adopt_orphans(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+/* The child has ended: keep what is to know of it. */
+static void
+keep_end(Child *child, int status)
+{
+	child->running = false;
+	child->stopped = false;
+	child->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	child->status = child->signal ? STATUS_SIGNAL_BASE + child->signal : WEXITSTATUS(status);
+	if (read(child->exec_fd, &child->exec_error, sizeof(int)) != sizeof(int))
+		child->exec_error = 0;
+	close(child->exec_fd);
+	child->exec_fd = -1;
+}
+
 ChildEvent
 child_reap(Child *child)
 {
 	int			status;
 	pid_t		pid;
 
-	/* adopted orphans only have to be reaped */
-	do
-		pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
-	while (pid > 0 && pid != child->pid);
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
+	{
+		/* adopted orphans, and what speaks for us, only have to be reaped */
+		if (pid != child->pid || !child->running)
+			continue;
+		if (!WIFCONTINUED(status))
+			break;
+		child->stopped = false;
+	}
 	if (pid <= 0)
 		return CHILD_NOTHING;
 	if (WIFSTOPPED(status))
@@ -170,9 +165,6 @@ child_reap(Child *child)
 		child->stop_signal = WSTOPSIG(status);
 		return CHILD_STOPPED;
 	}
-	child->running = false;
-	child->stopped = false;
-	child->status = WIFSIGNALED(status) ?
-		STATUS_SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
+	keep_end(child, status);
 	return CHILD_ENDED;
 }

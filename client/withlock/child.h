@@ -29,14 +29,18 @@ typedef struct Child
 	bool		running;		/* not yet reaped */
 	bool		stopped;
 	int			stop_signal;
+	int			exec_fd;		/* tells why the exec failed; -1: none */
 	int			status;			/* as withlock's own exit status */
+	int			exec_error;		/* errno, if the command was never executed */
+	int			signal;			/* what ended it, or 0 */
 } Child;
 
 /*
  * Start the command, with all signals at their defaults but those that were
  * ignored when withlock was started.  terminal_fd is handed over to its group
  * before it runs; -1: none.  All signals must be blocked.
- * Returns 0, or an errno, and then status tells 126, 127 or 70.
+ * Returns 0, or an errno if there is no process.  Whether that could execute
+ * the command, which may take its time, is known when it has ended.
  */
 extern int	child_start(Child *child, char *const *argv, int terminal_fd);
 

@@ -10,6 +10,7 @@
 #include "withlock/hold.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "withlock/job.h"
 #include "withlock/message.h"
@@ -17,10 +18,10 @@
 /*
  * The server frees the lock of a holder it cannot reach after 25 s.  Until
  * then we must have noticed (at worst between two checks, and with an answer
- * that never comes) and the command must be gone after its grace of 5 s.
+ * that never comes, for ANSWER_WITHIN_MS) and the command must be gone after
+ * its grace of 5 s.
  */
 #define CHECK_EVERY_MS 10000
-#define ANSWER_WITHIN_MS 8000
 
 /* A check that failed for a reason that says nothing about the lock. */
 #define CHECK_RETRY_MS 1000
@@ -139,6 +140,9 @@ hold_on_child(Run *run, ChildEvent event)
 		return;
 	}
 	terminal_take_back(&run->terminal, &run->child);
+	if (run->child.exec_error)
+		say_error("cannot run \"%s\": %s", run->argv[0],
+				  strerror(run->child.exec_error));
 	run_enter(run, PHASE_RELEASING);
 }
 

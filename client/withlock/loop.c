@@ -87,8 +87,11 @@ loop_wait(Loop *loop, struct pollfd *fds, int count, int64_t wake_at)
 	all[0] = (struct pollfd) {.fd = loop->signal_fd, .events = POLLIN};
 	all[1] = (struct pollfd) {.fd = loop->timer_fd, .events = POLLIN};
 	memcpy(&all[2], fds, (size_t) count * sizeof(struct pollfd));
+	loop->slept_at = now_ms();
 	if (poll(all, (nfds_t) count + 2, -1) < 0)
 		count = 0;
+	loop->overslept = wake_at != NEVER && wake_at > loop->slept_at &&
+		now_ms() - wake_at > OVERSLEEP_MS;
 	for (i = 0; i < count; i++)
 		fds[i].revents = all[i + 2].revents;
 }

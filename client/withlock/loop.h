@@ -23,7 +23,12 @@ typedef struct Loop
 {
 	int			signal_fd;
 	int			timer_fd;
+	int64_t		slept_at;		/* when it went to sleep the last time */
+	bool		overslept;		/* ... and woke up much later than it wanted */
 } Loop;
+
+/* Later than that it was not for being busy that withlock did not look. */
+#define OVERSLEEP_MS 1000
 
 /*
  * Block every signal but those that were ignored when withlock was started:

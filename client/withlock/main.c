@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "withlock/conninfo.h"
@@ -20,6 +21,7 @@
 #include "withlock/options.h"
 #include "withlock/report.h"
 #include "withlock/run.h"
+#include "withlock/speaker.h"
 
 /*
  * Were 0, 1 or 2 closed, the server's socket would get that number, and the
@@ -76,6 +78,25 @@ act(const Options *options)
 	}
 }
 
+/*
+ * Die of the signal that ended the command or the wait, without a core: only
+ * so does a shell end its loop, too.  It sees 128 + n in any case.
+ */
+static int
+die_of(int signo)
+{
+	struct rlimit none = {0, 0};
+	sigset_t	set;
+
+	setrlimit(RLIMIT_CORE, &none);
+	signal(signo, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	raise(signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return STATUS_SIGNAL_BASE + signo;	/* init of a container does not die */
+}
+
 /* What was asked for on stdout must have got there. */
 static int
 finish_output(int status)
@@ -101,5 +122,6 @@ main(int argc, char **argv)
 		status = finish_output(act(&options));
 	}
 	options_free(&options);
-	return status;
+	speaker_finish();
+	return status < 0 ? die_of(-status) : status;
 }

@@ -23,7 +23,6 @@
 #include "withlock/values.h"
 
 #define DEFAULT_GRACE_MS 5000
-#define LOCK_DELAY_BEYOND_GRACE_MS 1000
 #define DURATION "a duration such as 0.5, 30, 500ms, 5s, 2m or 1h"
 
 /* What getopt returns for the table's first row; the rows follow. */
@@ -448,7 +447,7 @@ options_parse(Options *options, int argc, char **argv)
 	memset(options, 0, sizeof(*options));
 	options->timeout_ms = -1;
 	options->conflict_status = STATUS_CONFLICT;
-	options->grace_ms = DEFAULT_GRACE_MS;
+	options->grace_ms = -1;
 	options->lock_delay_ms = -1;
 	options->names = calloc((size_t) argc + 1, sizeof(char *));
 	if (options->names == NULL)
@@ -460,6 +459,9 @@ options_parse(Options *options, int argc, char **argv)
 
 	if (!read_command_line(options, argc, argv) || !check_options(options))
 		return false;
+	options->grace_given = options->grace_ms >= 0;
+	if (!options->grace_given)
+		options->grace_ms = DEFAULT_GRACE_MS;
 	if (options->lock_delay_ms < 0)
 		options->lock_delay_ms = options->grace_ms > ADVLOCK_MAX_LOCK_DELAY_MS - LOCK_DELAY_BEYOND_GRACE_MS ?
 			ADVLOCK_MAX_LOCK_DELAY_MS : options->grace_ms + LOCK_DELAY_BEYOND_GRACE_MS;

@@ -15,36 +15,78 @@
 
 #define RELEASE_WITHIN_MS 1000
 
+/*
+ * Of several locks one is given back and the others go with the session, so
+ * whether all of them were still held has to be asked before.
+ */
 static void
 send_release(Run *run)
 {
-	release_on_result(run, advlock_start_unlock(run->session, run->options->names[0]));
+	bool		several = run->options->name_count > 1;
+
+	if (several && !run->checked_all)
+	{
+		run->checking = run->checked_all = true;
+		release_on_result(run, advlock_start_check(run->session));
+	}
+	else
+		release_on_result(run, advlock_start_unlock(run->session, run->options->names[0]));
 }
 
 void
 release_enter(Run *run)
 {
 	run->release_by = now_ms() + RELEASE_WITHIN_MS;
+	run->checked_all = false;
 	/* a session does one thing at a time */
 	if (!run->checking)
 		send_release(run);
 }
 
+/* The command ran without its lock, if only for its last moments. */
+static void
+was_lost(Run *run)
+{
+	say_error("lock \"%s\" is lost: %s", run->options->names[0],
+			  advlock_error(run->session));
+	/* a command that failed for it has not had its turn */
+	if (run->child.status != 0)
+		stop_done(run);
+	else
+		run_finish(run, STATUS_LOST);
+}
+
+static void
+finish(Run *run)
+{
+	run_finish(run, run->child.signal ? run_status_of_signal(run->child.signal) :
+			   run->child.status);
+}
+
+static void
+not_released(Run *run, advlock_result result)
+{
+	bool		gone = result == ADVLOCK_LOST || result == ADVLOCK_CONNECTION;
+
+	say("lock \"%s\": could not be released, it ends with the connection: %s",
+		run->options->names[0], *advlock_error(run->session) ?
+		advlock_error(run->session) : "the server does not answer");
+	/* a command that failed because the server went has not had its turn */
+	if (gone && run->options->keep && !run->ended_by_signal && run->child.status != 0)
+		stop_done(run);
+	else
+		finish(run);
+}
+
 static void
 released(Run *run, advlock_result result)
 {
-	bool		lost = result == ADVLOCK_LOST || result == ADVLOCK_CONNECTION;
-
-	if (result != ADVLOCK_OK)
-		say("lock \"%s\": could not be released, it ends with the connection: %s",
-			run->options->names[0], *advlock_error(run->session) ?
-			advlock_error(run->session) : "the server does not answer");
-
-	/* a command that failed because the server went has not had its turn */
-	if (lost && run->options->keep && !run->ended_by_signal && run->child.status != 0)
-		stop_done(run);
+	if (result == ADVLOCK_OK)
+		finish(run);
+	else if (result == ADVLOCK_NOT_HELD)
+		was_lost(run);
 	else
-		run_finish(run, run->child.status);
+		not_released(run, result);
 }
 
 void
@@ -52,13 +94,15 @@ release_on_result(Run *run, advlock_result result)
 {
 	if (result == ADVLOCK_WAITING)
 		return;
-	if (run->checking)
+	if (!run->checking)
+		released(run, result);
+	else if (result == ADVLOCK_LOST && advlock_status(run->session) == ADVLOCK_OK)
+		was_lost(run);
+	else
 	{
 		run->checking = false;
 		send_release(run);
 	}
-	else
-		released(run, result);
 }
 
 int64_t

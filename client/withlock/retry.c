@@ -10,6 +10,7 @@
 #include "withlock/retry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "withlock/message.h"
 #include "withlock/session.h"
@@ -17,11 +18,59 @@
 #define BACK_OFF_FIRST_MS 200
 #define BACK_OFF_MAX_MS 10000
 
+/* Without --timeout: how long a server that was there may be away. */
+#define PATIENCE_MS 60000
+
+/*
+ * Is there time for another attempt?  With --keep always, with --timeout
+ * until the deadline, without waiting (-n) never.  Else a server that is not
+ * there may be a wrong address, and is an answer; one that was there, or says
+ * that it is full or starting, will be back.
+ */
+static bool
+is_patient(const Run *run)
+{
+	const Options *options = run->options;
+
+	if (options->keep || run->deadline != NEVER)
+		return true;
+	return options->timeout_ms != 0 &&
+		(run->met_server || session_server_is_busy(run->session)) &&
+		now_ms() - run->trouble_since < PATIENCE_MS;
+}
+
+/* With --keep these are no answers, either. */
+static bool
+passes(const Run *run, advlock_result result)
+{
+	return session_failure_passes(run->session, result) ||
+		(run->options->keep && (result == ADVLOCK_DEADLOCK || result == ADVLOCK_CANCELED));
+}
+
+/* Say what failed; the same again only to who wants to know everything. */
+static void
+explain(Run *run, advlock_result result)
+{
+	const char *trouble = run->session ? advlock_error(run->session) : "";
+
+	if (run->last_trouble && strcmp(run->last_trouble, trouble) == 0)
+	{
+		say_verbose("lock \"%s\": the same again", run->options->names[0]);
+		return;
+	}
+	session_explain(run->options, run->session, result);
+	free(run->last_trouble);
+	run->last_trouble = strdup(trouble);
+	run->told = false;
+}
+
 void
 retry_or_fail(Run *run, advlock_result result)
 {
-	session_explain(run->options, run->session, result);
-	if (run->options->keep && session_failure_passes(result))
+	explain(run, result);
+	if (run->trouble_since == NEVER)
+		run->trouble_since = now_ms();
+	if (passes(run, result) && is_patient(run))
 		run_enter(run, PHASE_BACK_OFF);
 	else
 		run_finish(run, session_failure_status(run->options, result));
@@ -55,7 +104,10 @@ retry_enter(Run *run)
 	run_close_session(run);
 	run->attempts++;
 	pause = back_off_ms(run->attempts);
-	say("lock \"%s\": trying again in %.1f s", run->options->names[0], (double) pause / 1000);
+	(run->told ? say_verbose : say) ("lock \"%s\": trying again in %.1f s%s",
+									 run->options->names[0], (double) pause / 1000,
+									 run->told ? "" : ", and so on");
+	run->told = true;
 	run->back_off_until = now_ms() + pause;
 	if (run->back_off_until > run->deadline)
 		run->back_off_until = run->deadline;

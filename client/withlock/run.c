@@ -20,6 +20,7 @@
 #include "withlock/message.h"
 #include "withlock/release.h"
 #include "withlock/retry.h"
+#include "withlock/speaker.h"
 #include "withlock/start.h"
 #include "withlock/state.h"
 #include "withlock/stop.h"
@@ -41,7 +42,8 @@ static const PhaseHandlers phases[] = {
 	connect_on_time, NULL, acquire_on_signal},
 	[PHASE_WAITING] = {wait_enter, wait_on_result, wait_due,
 	wait_on_time, NULL, acquire_on_signal},
-	[PHASE_STARTING] = {start_enter, NULL, NULL, NULL, NULL, acquire_on_signal},
+	[PHASE_STARTING] = {start_enter, start_on_result, start_due, start_on_time,
+	NULL, acquire_on_signal},
 	[PHASE_RUNNING] = {hold_enter, hold_on_result, hold_due, hold_on_time,
 	hold_on_child, hold_on_signal},
 	[PHASE_STOPPING] = {stop_enter, NULL, stop_due, stop_on_time, stop_on_child, stop_on_signal},
@@ -149,20 +151,20 @@ earlier(int64_t a, int64_t b)
 static void
 run_once(Run *run)
 {
-	struct pollfd fds[2] = {session_pollfd(run), waiting_pollfd(&run->waiting)};
-	int64_t		phase_at = phase_due(run);
+	struct pollfd fds[] = {session_pollfd(run), waiting_pollfd(&run->waiting),
+	speaker_pollfd()};
 	int64_t		session_at = session_due(run);
 	Phase		phase = run->phase;
 
-	loop_wait(&run->loop, fds, 2,
-			  earlier(earlier(phase_at, session_at), run->waiting.wake_at));
+	loop_wait(&run->loop, fds, sizeof(fds) / sizeof(fds[0]),
+			  earlier(earlier(phase_due(run), session_at), run->waiting.wake_at));
 	handle_signals(run);
 	if (run->phase == phase && uses_session(run) &&
 		(fds[0].revents || now_ms() >= session_at))
 		handlers(run)->on_result(run, advlock_poll(run->session));
 	if (run->phase == PHASE_WAITING)
 		waiting_advance(&run->waiting, fds[1].revents != 0);
-	if (run->phase == phase && now_ms() >= phase_at)
+	if (run->phase == phase && now_ms() >= phase_due(run))
 		handlers(run)->on_time(run);
 	enter_phase(run);
 }
@@ -194,6 +196,7 @@ run_command(const Options *options, const char *conninfo)
 		return STATUS_INTERNAL;
 	}
 	srandom((unsigned) (now_ms() ^ getpid()));
+	speaker_start();
 	choose_command(&run);
 	terminal_init(&run.terminal);
 	waiting_end(&run.waiting);
@@ -203,6 +206,7 @@ run_command(const Options *options, const char *conninfo)
 	while (run.phase != PHASE_DONE)
 		run_once(&run);
 	run_close_session(&run);
+	free(run.last_trouble);
 	loop_close(&run.loop);
 	return run.status;
 }

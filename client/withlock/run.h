@@ -14,7 +14,8 @@
 
 /*
  * Connect, take the lock, run the command, release the lock.  Returns
- * withlock's exit status.  All signals stay blocked afterwards.
+ * withlock's exit status; -n: withlock is to die of signal n.  All signals
+ * stay blocked afterwards.
  */
 extern int	run_command(const Options *options, const char *conninfo);
 

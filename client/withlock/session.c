@@ -12,12 +12,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "withlock/message.h"
 #include "withlock/nesting.h"
 
 /* "withlock: " and the longest name; the server cuts it to its own limit */
 #define APPLICATION_NAME_SIZE 1040
+
+#define TOO_MANY_CONNECTIONS "53300"
 
 advlock *
 session_start(const Options *options, const char *conninfo, int timeout_ms)
@@ -85,10 +88,20 @@ session_failure_status(const Options *options, advlock_result result)
 	}
 }
 
+/* Is the SQLSTATE of the last error of this class, or this one? */
+static bool
+has_state(const advlock *session, const char *state)
+{
+	return session && strncmp(advlock_sqlstate(session), state, strlen(state)) == 0;
+}
+
 /* What a person can do about it, or NULL. */
 static const char *
-advice(advlock_result result)
+advice(const advlock *session, advlock_result result)
 {
+	if (has_state(session, TOO_MANY_CONNECTIONS))
+		return "the server, the database or the role has no connection left: raise the "
+			"limit, end idle sessions, or wait for one with -t";
 	switch (result)
 	{
 		case ADVLOCK_POOLER:
@@ -110,16 +123,47 @@ session_explain(const Options *options, const advlock *session, advlock_result r
 
 	say_error("lock \"%s\": %s", options->names[0],
 			  *error ? error : advlock_result_text(result));
-	if (advice(result))
-		say_error("hint: %s", advice(result));
+	if (advice(session, result))
+		say_error("hint: %s", advice(session, result));
 }
 
 bool
-session_failure_passes(advlock_result result)
+session_failure_passes(const advlock *session, advlock_result result)
 {
-	return result == ADVLOCK_CONNECTION || result == ADVLOCK_LOST ||
-		result == ADVLOCK_STANDBY || result == ADVLOCK_DEADLOCK ||
-		result == ADVLOCK_CANCELED;
+	static const char *const lasting[] = {"28", "3D", "42"};
+	size_t		i;
+
+	if (result != ADVLOCK_CONNECTION && result != ADVLOCK_LOST &&
+		result != ADVLOCK_STANDBY)
+		return false;
+	for (i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
+	{
+		if (has_state(session, lasting[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+session_server_is_busy(const advlock *session)
+{
+	return has_state(session, TOO_MANY_CONNECTIONS) || has_state(session, "57P0");
+}
+
+int
+session_grace_ms(const Options *options, const advlock *session)
+{
+	int			delay = 0;
+
+	if (options->grace_given)
+		return options->grace_ms;
+	/* a pooler resets the session when we are gone: that is a release */
+	if (advlock_has_extension(session) && !options->transaction && !options->allow_pooler)
+		delay = options->lock_delay_ms;
+	delay -= LOCK_DELAY_BEYOND_GRACE_MS;
+	if (delay < 0)
+		delay = 0;
+	return delay < options->grace_ms ? delay : options->grace_ms;
 }
 
 /* Set the variable to a number, or unset it if that is 0. */

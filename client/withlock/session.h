@@ -34,8 +34,21 @@ extern int	session_failure_status(const Options *options, advlock_result result)
 extern void session_explain(const Options *options, const advlock *session,
 							advlock_result result);
 
-/* Can the next attempt do better? */
-extern bool session_failure_passes(advlock_result result);
+/*
+ * Can the next attempt to get a session do better?  Not after a wrong password
+ * or without such a database.
+ */
+extern bool session_failure_passes(const advlock *session, advlock_result result);
+
+/* Is there a server, only that it is full, starting or stopping? */
+extern bool session_server_is_busy(const advlock *session);
+
+/*
+ * How long the command may go on after the loss of the lock: as --grace says,
+ * else for as long as the server keeps others off, less a margin.  0 where it
+ * keeps nobody off.
+ */
+extern int	session_grace_ms(const Options *options, const advlock *session);
 
 /*
  * Tell the command what is held, in WITHLOCK_NAME, WITHLOCK_TOKEN and

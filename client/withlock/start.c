@@ -12,30 +12,61 @@
 #include <string.h>
 
 #include "withlock/message.h"
+#include "withlock/retry.h"
 #include "withlock/session.h"
+#include "withlock/speaker.h"
 
-/* There is no command; withlock exits as child.status says. */
+/*
+ * A lock that is known to be held as of then is held now, unless somebody
+ * stopped us, or the machine, meanwhile.
+ */
+#define FRESH_MS 1000
+
+/* The lock is held but there will be no command. */
 static void
-start_failed(Run *run, int error)
+fail(Run *run, const char *what, int error)
 {
-	if (run->child.status == STATUS_INTERNAL)
-		say_error("cannot start a process: %s", strerror(error));
-	else
-		say_error("cannot run \"%s\": %s", run->argv[0], strerror(error));
+	say_error("%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
+	run->child = (Child) {.status = STATUS_INTERNAL, .exec_fd = -1};
 	run_enter(run, PHASE_RELEASING);
 }
 
+/* The lock was lost again: as if it had not been obtained. */
+static void
+lose(Run *run, advlock_result result)
+{
+	run->checking = false;
+	retry_or_fail(run, result);
+}
+
+static void
+ask_server(Run *run)
+{
+	run->continued = false;
+	run->checking = run->asked = true;
+	run->proven_at = now_ms();	/* if the answer is yes */
+	run->answer_by = run->proven_at + ANSWER_WITHIN_MS;
+	start_on_result(run, advlock_start_check(run->session));
+}
+
+/*
+ * Between this last look at the connection and the fork there is nothing that
+ * could block.
+ */
 static void
 start_command(Run *run)
 {
-	int			error = child_start(&run->child, run->argv,
-									terminal_for_start(&run->terminal));
+	advlock_result result = advlock_poll(run->session);
+	int			error;
 
-	if (error)
+	if (result != ADVLOCK_OK)
 	{
-		terminal_take_back(&run->terminal, &run->child);
-		start_failed(run, error);
+		lose(run, result);
+		return;
 	}
+	error = child_start(&run->child, run->argv, terminal_for_start(&run->terminal));
+	if (error)
+		fail(run, "cannot start a process", error);
 	else
 		run_enter(run, PHASE_RUNNING);
 }
@@ -43,16 +74,51 @@ start_command(Run *run)
 void
 start_enter(Run *run)
 {
-	run->attempts = 0;
-	run->checking = false;
+	run->checking = run->asked = false;
+	run->held_since = now_ms();
+	run->proven_at = run->loop.slept_at;
+	run->patience_until = run->held_since + SPEAKER_PATIENCE_MS;
+	run->grace_ms = session_grace_ms(run->options, run->session);
 	say_verbose("lock \"%s\": obtained after %.3f s", run->options->names[0],
-				(double) (now_ms() - run->started_at) / 1000);
+				(double) (run->held_since - run->started_at) / 1000);
 	if (!session_export(run->options, run->session))
-	{
-		say_error("out of memory");
-		run->child.status = STATUS_INTERNAL;
-		run_enter(run, PHASE_RELEASING);
-	}
+		fail(run, "out of memory", 0);
+	else if (!speaker_is_behind())
+		start_on_time(run);
+}
+
+void
+start_on_result(Run *run, advlock_result result)
+{
+	if (result == ADVLOCK_OK)
+		run->checking = false;
+	else if (result != ADVLOCK_WAITING)
+		lose(run, result);
+}
+
+/* A slow server's answer is as good as later on, when the command runs. */
+static int
+fresh_ms(const Run *run)
+{
+	return run->asked ? ANSWER_WITHIN_MS : FRESH_MS;
+}
+
+/* What was said before has its place before the command's own words. */
+int64_t
+start_due(const Run *run)
+{
+	if (run->checking)
+		return run->answer_by;
+	return speaker_is_behind() ? run->patience_until : run->held_since;
+}
+
+void
+start_on_time(Run *run)
+{
+	if (run->checking)
+		lose(run, ADVLOCK_LOST);
+	else if (run->continued || now_ms() - run->proven_at > fresh_ms(run))
+		ask_server(run);
 	else
 		start_command(run);
 }

@@ -13,5 +13,8 @@
 #include "withlock/state.h"
 
 extern void start_enter(Run *run);
+extern void start_on_result(Run *run, advlock_result result);
+extern int64_t start_due(const Run *run);
+extern void start_on_time(Run *run);
 
 #endif							/* WITHLOCK_START_H */

@@ -9,6 +9,8 @@
  */
 #include "withlock/state.h"
 
+#include <signal.h>
+
 void
 run_enter(Run *run, Phase phase)
 {
@@ -21,6 +23,12 @@ run_finish(Run *run, int status)
 {
 	run->status = status;
 	run_enter(run, PHASE_DONE);
+}
+
+int
+run_status_of_signal(int signo)
+{
+	return signo == SIGINT || signo == SIGQUIT ? -signo : STATUS_SIGNAL_BASE + signo;
 }
 
 void
@@ -36,4 +44,5 @@ run_begin_attempt(Run *run)
 	run->started_at = now_ms();
 	run->deadline = run->options->timeout_ms > 0 ?
 		run->started_at + run->options->timeout_ms : NEVER;
+	run->trouble_since = NEVER;
 }

@@ -25,6 +25,12 @@
 #include "withlock/waiting.h"
 #include "withlock/withlock.h"
 
+/*
+ * How long the server may take to say that the lock is held; more is a loss.
+ * See hold.c.
+ */
+#define ANSWER_WITHIN_MS 8000
+
 typedef enum Phase
 {
 	PHASE_BACK_OFF,				/* until back_off_until, then connect again */
@@ -46,7 +52,7 @@ typedef struct Run
 
 	Phase		phase;
 	bool		entered;		/* the phase knows that it has begun */
-	int			status;
+	int			status;			/* see run_finish() */
 	Loop		loop;
 	Terminal	terminal;
 	Child		child;
@@ -59,6 +65,17 @@ typedef struct Run
 	int64_t		give_up_at;		/* the same while waiting */
 	int64_t		back_off_until;
 	int			attempts;		/* failed ones in a row */
+	int64_t		trouble_since;	/* the first of them; NEVER: none */
+	char	   *last_trouble;	/* what was said about the last one, or NULL */
+	bool		told;			/* ... and that it will be tried again */
+	bool		met_server;		/* there was a session already */
+
+	/* Between the lock and the command. */
+	bool		continued;		/* we have been stopped since the last proof */
+	bool		asked;			/* the server has been asked for one */
+	int64_t		proven_at;		/* as of when the lock is known to be held */
+	int64_t		patience_until; /* for words that the command's would overtake */
+	int64_t		held_since;
 
 	/* Looking after it while the command runs. */
 	bool		checking;		/* the server has been asked */
@@ -68,17 +85,26 @@ typedef struct Run
 	int64_t		answer_by;		/* when to give the lock up for lost */
 
 	/* Losing it, or giving it back. */
+	int			grace_ms;		/* what the command gets; 0: SIGKILL at once */
 	const char *lost_because;
-	int64_t		kill_at;		/* the end of the command's grace, or NEVER */
+	int64_t		kill_at;		/* the end of the grace, or NEVER */
+	int64_t		look_at;		/* when to look for what it has left */
 	int64_t		release_by;
+	bool		checked_all;	/* all locks were asked for before */
 	bool		ended_by_signal;	/* do not start again */
 } Run;
 
 /* Go on with another phase, once the caller has returned to the loop. */
 extern void run_enter(Run *run, Phase phase);
 
-/* End the run. */
+/* End the run with an exit status; -n: withlock is to die of signal n. */
 extern void run_finish(Run *run, int status);
+
+/*
+ * How to end after the signal: a shell's loop ends only if withlock dies of
+ * SIGINT or SIGQUIT itself.
+ */
+extern int	run_status_of_signal(int signo);
 
 /* Close the session, if there is one. */
 extern void run_close_session(Run *run);

@@ -10,42 +10,92 @@
 #include "withlock/stop.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "withlock/job.h"
 #include "withlock/message.h"
 
 #define LEFTOVERS_EVERY_MS 20
 
-void
-stop_enter(Run *run)
+/* What has kept its lock for so long does not start again and again. */
+#define HELD_WELL_MS 10000
+
+/*
+ * Were the command or we not running when the lock was lost?  Nobody knows
+ * then for how long it has been: the grace may be over, and the next holder
+ * at work.
+ */
+static bool
+was_stopped(const Run *run)
+{
+	return run->child.stopped || run->resume_command || run->loop.overslept;
+}
+
+static OnLost
+choose_action(const Run *run)
+{
+	OnLost		action = run->options->on_lost;
+
+	if (action == ON_LOST_TERM && (run->grace_ms == 0 || was_stopped(run)))
+		return ON_LOST_KILL;
+	return action;
+}
+
+static void
+act(Run *run, OnLost action)
+{
+	run->kill_at = run->look_at = NEVER;
+	child_adopt_orphans();
+	switch (action)
+	{
+		case ON_LOST_KILL:
+			/* without SIGCONT: a stopped command shall not do one step more */
+			child_signal(&run->child, SIGKILL);
+			break;
+		case ON_LOST_TERM:
+			child_signal(&run->child, SIGTERM);
+			run->kill_at = now_ms() + run->grace_ms;
+			break;
+		case ON_LOST_IGNORE:
+			if (run->resume_command)
+				child_signal(&run->child, SIGCONT);
+			break;
+	}
+}
+
+/* One line; what else libpq has to say about it is for the curious. */
+static void
+tell(const Run *run, OnLost action)
 {
 	static const char *const consequences[] = {
 		"sending SIGTERM to the command",
 		"killing the command",
 		"the command goes on without it"
 	};
-	const Options *options = run->options;
+	const char *reason = run->lost_because;
+	int			length = (int) strcspn(reason, "\n");
 
-	say_error("lock \"%s\" is lost: %s", options->names[0], run->lost_because);
-	say_error("%s", consequences[options->on_lost]);
-	run->kill_at = NEVER;
-	child_adopt_orphans();
-	if (options->on_lost == ON_LOST_KILL)
-		child_signal(&run->child, SIGKILL);
-	if (options->on_lost == ON_LOST_TERM)
-	{
-		child_signal(&run->child, SIGTERM);
-		run->kill_at = now_ms() + options->grace_ms;
-	}
-	/* a stopped command could not obey */
-	if (run->child.stopped || run->resume_command)
-		child_signal(&run->child, SIGCONT);
+	say_error("lock \"%s\" is lost: %.*s; %s", run->options->names[0], length, reason,
+			  consequences[action]);
+	if (reason[length])
+		say_verbose("%s", reason + length);
+}
+
+void
+stop_enter(Run *run)
+{
+	OnLost		action = choose_action(run);
+
+	act(run, action);
+	tell(run, action);
 }
 
 void
 stop_done(Run *run)
 {
 	run_close_session(run);
+	if (now_ms() - run->held_since >= HELD_WELL_MS)
+		run->attempts = 0;
 	if (run->options->keep && !run->ended_by_signal)
 	{
 		run_begin_attempt(run);
@@ -70,17 +120,14 @@ stop_leftovers(Run *run)
 		child_signal(&run->child, SIGKILL);
 		stop_done(run);
 	}
+	else					/* nobody tells when what is not our child goes */
+		run->look_at = now_ms() + LEFTOVERS_EVERY_MS;
 }
 
 int64_t
 stop_due(const Run *run)
 {
-	int64_t		look_at = now_ms() + LEFTOVERS_EVERY_MS;
-
-	/* nobody tells when processes that are not our children go */
-	if (!run->child.running && look_at < run->kill_at)
-		return look_at;
-	return run->kill_at;
+	return run->look_at < run->kill_at ? run->look_at : run->kill_at;
 }
 
 void

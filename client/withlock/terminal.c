@@ -4,8 +4,7 @@
  *	  Who has the terminal: withlock's process group or the command's.
  *
  * All of this runs with every signal blocked.  So tcsetpgrp() from a
- * background group does not stop us (SIGTTOU), and a stop signal sent to our
- * own group stops the others in it but not us.
+ * background group does not stop us (SIGTTOU).
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -65,10 +64,30 @@ terminal_take_back(const Terminal *terminal, const Child *child)
 	return tcsetpgrp(terminal->fd, getpgrp()) == 0;
 }
 
-void
+/* Let a blocked signal that is pending do what it does by default. */
+static bool
+obey(int signo)
+{
+	sigset_t	set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* what continued us is pending itself */
+	return sigpending(&set) == 0 && sigismember(&set, SIGCONT) == 1;
+}
+
+bool
+terminal_stop_self(int signo)
+{
+	raise(signo);
+	return obey(signo);
+}
+
+bool
 terminal_stop_job(int signo)
 {
-	/* the others may handle SIGTSTP; we wait for nothing and cannot */
 	kill(0, signo);
-	raise(SIGSTOP);
+	return obey(signo);
 }

@@ -45,9 +45,17 @@ extern bool terminal_take_back(const Terminal *terminal, const Child *child);
 extern void terminal_give_again(const Terminal *terminal, const Child *child);
 
 /*
- * Stop withlock and everything else in its process group, so that the shell
- * sees the whole job stopped.  Returns when continued.
+ * Stop withlock by a stop signal of job control.  Returns true when it has
+ * been continued; false if it was not stopped, because nobody could continue
+ * it (the kernel discards these signals in an orphaned process group, such as
+ * a session leader's) or because the signal is ignored.
  */
-extern void terminal_stop_job(int signo);
+extern bool terminal_stop_self(int signo);
+
+/*
+ * The same for everything in withlock's process group, so that the shell sees
+ * the whole job stopped.
+ */
+extern bool terminal_stop_job(int signo);
 
 #endif							/* WITHLOCK_TERMINAL_H */

@@ -40,6 +40,9 @@ typedef enum Action
 	ACTION_VERSION
 } Action;
 
+/* How much longer than the command's grace others are kept off. */
+#define LOCK_DELAY_BEYOND_GRACE_MS 1000
+
 /* What the command gets when the lock is lost under it. */
 typedef enum OnLost
 {
@@ -78,6 +81,7 @@ typedef struct Options
 	/* When it is lost. */
 	OnLost		on_lost;
 	int			grace_ms;
+	bool		grace_given;
 	int			lock_delay_ms;
 	bool		keep;
 

@@ -175,12 +175,11 @@ nothing before.
 sub command_under
 {
 	my ($pid) = @_;
-	my ($child) = children_of($pid) or return;
+	my $own = readlink "/proc/$pid/exe" // return;
 
-	# until exec, it is a copy of withlock
-	my ($own, $its) = map { readlink "/proc/$_/exe" } $pid, $child;
-	return if !defined $own || !defined $its || $own eq $its;
-	return $child;
+	# until exec, it is a copy of withlock, as is what writes its messages
+	my ($command) = grep { (readlink "/proc/$_/exe" // $own) ne $own } children_of($pid);
+	return $command;
 }
 
 =pod
