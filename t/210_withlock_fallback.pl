@@ -71,7 +71,6 @@ is(withlock('x', '-d', 'host=' . $standby->host . ',' . $node->host . ' port=' .
 	0, 'of several servers the primary is taken');
 my $ended = withlock('x', '-d', conninfo($standby, 'bare') . ' target_session_attrs=any', 'true');
 is($ended->status, 69, '69: a standby, though the connection string allows it');
-is(withlock('--list', '-d', conninfo($standby, 'bare'))->status, 0, '--list works on a standby');
 
 # --- Servers whose advisory locks always say yes
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * holders.c
- *	  Asking the server who holds a lock, and putting it in words.
+ *	  Who holds a lock, in words.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -9,26 +9,15 @@
  */
 #include "withlock/holders.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "withlock/loop.h"
+#include "withlock/conninfo.h"
 #include "withlock/message.h"
+#include "withlock/observer.h"
 #include "withlock/queries.h"
-
-/* Columns of the query, see queries.c. */
-enum
-{
-	COLUMN_HELD,
-	COLUMN_PID,
-	COLUMN_USER,
-	COLUMN_APPLICATION,
-	COLUMN_CLIENT,
-	COLUMN_MS,
-	COLUMN_DELAY_MS
-};
+#include "withlock/text.h"
 
 /* More holders than this are counted, not shown. */
 #define SHOWN_HOLDERS 3
@@ -47,20 +36,10 @@ describe_duration(int64_t ms, char *buffer, size_t size)
 				 (int) (s % 3600 / 60));
 }
 
-bool
-holders_ask(const Options *options, advlock *session)
+static bool
+in_state(const PGresult *result, int row, const char *state)
 {
-	PGconn	   *conn = advlock_connection(session);
-	char		permits[16];
-	char	   *names = query_name_array(options->names, options->name_count);
-	const char *values[2] = {names, permits};
-	bool		sent;
-
-	snprintf(permits, sizeof(permits), "%d", options->permits);
-	sent = names && PQsendQueryParams(conn, query_holders(advlock_has_extension(session)),
-									  2, NULL, values, NULL, NULL, 0) == 1;
-	free(names);
-	return sent;
+	return strcmp(PQgetvalue(result, row, COLUMN_STATE), state) == 0;
 }
 
 int
@@ -68,7 +47,7 @@ holders_count(const PGresult *result)
 {
 	int			row = 0;
 
-	while (row < PQntuples(result) && *PQgetvalue(result, row, COLUMN_HELD) == 't')
+	while (row < PQntuples(result) && !in_state(result, row, "waiting"))
 		row++;
 	return row;
 }
@@ -86,9 +65,20 @@ put_duration(FILE *stream, const char *before, const PGresult *result, int row,
 	fprintf(stream, "%s%s%s", before, duration, after);
 }
 
+/* "permit 2 held for 5 s by pid 12 (user, application, client)" */
 static void
 put_holder(FILE *stream, const PGresult *result, int row)
 {
+	const char *permit = PQgetvalue(result, row, COLUMN_PERMIT);
+
+	if (atoi(permit) > 0)
+		fprintf(stream, "permit %s ", permit);
+	if (in_state(result, row, "delayed"))
+	{
+		put_duration(stream, "kept off for ", result, row, COLUMN_MS, ", as its holder was lost");
+		return;
+	}
+	fputs("held ", stream);
 	put_duration(stream, "for ", result, row, COLUMN_MS, " ");
 	if (PQgetisnull(result, row, COLUMN_PID))
 		fputs("by a prepared transaction", stream);
@@ -97,13 +87,6 @@ put_holder(FILE *stream, const PGresult *result, int row)
 				PQgetvalue(result, row, COLUMN_USER),
 				PQgetvalue(result, row, COLUMN_APPLICATION),
 				PQgetvalue(result, row, COLUMN_CLIENT));
-}
-
-/* Is the row nobody's, but a name kept off after its holder was lost? */
-static bool
-is_delay(const PGresult *result, int row)
-{
-	return PQgetisnull(result, row, COLUMN_PID) && !PQgetisnull(result, row, COLUMN_DELAY_MS);
 }
 
 /* The first few holders; returns how many there are. */
@@ -117,32 +100,46 @@ put_holders(FILE *stream, const PGresult *result)
 	{
 		if (row > 0)
 			fputs(" and ", stream);
-		if (is_delay(result, row))
-			put_duration(stream, "kept off for ", result, row, COLUMN_DELAY_MS,
-						 ", as its holder was lost");
-		else
-		{
-			fputs("held ", stream);
-			put_holder(stream, result, row);
-		}
+		put_holder(stream, result, row);
 	}
 	if (count > SHOWN_HOLDERS)
 		fprintf(stream, " and %d more", count - SHOWN_HOLDERS);
 	return count;
 }
 
-/* How many wait before the backend; all that wait if it is not among them. */
 static int
-count_ahead(const PGresult *result, int held, int waiter_pid)
+pid_at(const PGresult *result, int row)
 {
+	return atoi(PQgetvalue(result, row, COLUMN_PID));
+}
+
+/* The row in which the backend waits, or the number of rows. */
+static int
+find_waiter(const PGresult *result, int pid)
+{
+	int			row = holders_count(result);
+
+	while (row < PQntuples(result) && pid_at(result, row) != pid)
+		row++;
+	return row;
+}
+
+/*
+ * How many wait in the rows before that one.  The first in a queue for permits
+ * can be there twice: it holds the queue, and may wait for a permit.
+ */
+static int
+count_waiters(const PGresult *result, int before)
+{
+	int			count = 0;
 	int			row;
 
-	for (row = held; row < PQntuples(result); row++)
+	for (row = holders_count(result); row < before; row++)
 	{
-		if (atoi(PQgetvalue(result, row, COLUMN_PID)) == waiter_pid)
-			break;
+		if (find_waiter(result, pid_at(result, row)) == row)
+			count++;
 	}
-	return row - held;
+	return count;
 }
 
 /*
@@ -154,65 +151,88 @@ put_no_holder(FILE *stream, const PGresult *result, int waiter)
 {
 	if (waiter < PQntuples(result) && !PQgetisnull(result, waiter, COLUMN_DELAY_MS))
 		put_duration(stream, "kept off for ", result, waiter, COLUMN_DELAY_MS,
-					 ", as the server has started");
+					 ", the server has just started");
 	else
 		fputs("free", stream);
 }
 
+/*
+ * Who waits but is not found, because a pooler is between, cannot tell who is
+ * ahead; it is among those who wait.
+ */
 char *
 holders_describe(const PGresult *result, int waiter_pid)
 {
 	char	   *text = NULL;
 	size_t		size;
 	FILE	   *stream;
-	int			ahead;
+	int			rows = PQntuples(result);
+	int			held = holders_count(result);
+	int			waiter = waiter_pid ? find_waiter(result, waiter_pid) : rows;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		return NULL;
 	stream = open_memstream(&text, &size);
 	if (stream == NULL)
 		return NULL;
-	ahead = count_ahead(result, holders_count(result), waiter_pid);
-	if (waiter_pid && ahead > 0)
-		fprintf(stream, "%d ahead, ", ahead);
+	if (waiter < rows && waiter > held)
+		fprintf(stream, "%d ahead, ", count_waiters(result, waiter));
 	if (put_holders(stream, result) == 0)
-		put_no_holder(stream, result, ahead);
-	if (!waiter_pid && ahead > 0)
-		fprintf(stream, "; %d waiting", ahead);
+		put_no_holder(stream, result, waiter < rows ? waiter : held);
+	if (waiter == rows && rows > held)
+		fprintf(stream, "; %d waiting", count_waiters(result, rows));
 	return fclose(stream) == 0 ? text : NULL;
 }
 
-/* The answer to holders_ask(), or NULL if it does not come in time. */
-static PGresult *
-await_answer(PGconn *conn, int within_ms)
+/* The lock to name to --kill, whose first holder is a session; or NULL. */
+static const char *
+lock_to_kill(const Options *options, const PGresult *result)
 {
-	int64_t		until = now_ms() + within_ms;
+	if (holders_count(result) == 0 || PQgetisnull(result, 0, COLUMN_PID))
+		return NULL;
+	return options->permits > 0 ? options->names[0] : PQgetvalue(result, 0, COLUMN_ASKED);
+}
 
-	while (PQisBusy(conn))
-	{
-		struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
-		int64_t		left = until - now_ms();
+/*
+ * A command to copy, if there is one that does no harm in a shell, tells no
+ * secret, and means the same lock.
+ */
+static void
+say_how_to_kill(const Options *options, const char *name)
+{
+	char	   *command = NULL;
+	size_t		size;
+	FILE	   *stream = open_memstream(&command, &size);
+	bool		can;
 
-		if (left < 0 || poll(&fd, 1, (int) left) < 0 || !PQconsumeInput(conn))
-			return NULL;
-	}
-	return PQgetResult(conn);
+	if (stream == NULL)
+		return;
+	fputs("withlock --kill", stream);
+	can = text_is_plain(name) && conninfo_put_options(stream, options);
+	fputs(*name == '-' ? " -- " : " ", stream);
+	put_shell_word(stream, name);
+	if (fclose(stream) == 0 && can)
+		say("to end the holder: %s", command);
+	else
+		say("to end the holder: the same connection and name, with --kill");
+	free(command);
 }
 
 void
 holders_farewell(const Options *options, advlock *session, int within_ms)
 {
-	const char *name = options->names[0];
 	PGresult   *result = NULL;
 	char	   *holders = NULL;
+	const char *name;
 
-	if (holders_ask(options, session))
-		result = await_answer(advlock_connection(session), within_ms);
+	if (observer_ask(session, options, query_holders))
+		result = observer_await(session, within_ms);
 	holders = holders_describe(result, 0);
-	say("lock \"%s\": not obtained%s%s", name, holders ? ": " : "",
+	say("lock \"%s\": not obtained%s%s", options->names[0], holders ? ": " : "",
 		holders ? holders : "");
-	if (holders && holders_count(result) > 0 && !PQgetisnull(result, 0, COLUMN_PID))
-		say("to end the holder: withlock --kill \"%s\"", name);
+	name = holders ? lock_to_kill(options, result) : NULL;
+	if (name)
+		say_how_to_kill(options, name);
 	free(holders);
 	PQclear(result);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * holders.h
- *	  Asking the server who holds a lock, and putting it in words.
+ *	  Who holds a lock, in words.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -12,19 +12,13 @@
 
 #include "withlock/withlock.h"
 
-/*
- * Send the query about everything the options ask for, on an idle session.
- * The result is for holders_describe().  False if it could not be sent.
- */
-extern bool holders_ask(const Options *options, advlock *session);
-
-/* How many hold the lock. */
+/* How many hold the locks that query_holders() was asked about. */
 extern int	holders_count(const PGresult *result);
 
 /*
  * "held for 5 s by pid 12 (user, application, client); 2 waiting", or "free".
- * With waiter_pid, our own backend in the queue: "2 ahead, held ...".  To be
- * freed; NULL if there is nothing to tell.
+ * With waiter_pid, a backend in the queue: "2 ahead, held ...".  To be freed;
+ * NULL if there is nothing to tell.
  */
 extern char *holders_describe(const PGresult *result, int waiter_pid);
 
@@ -34,7 +28,7 @@ extern char *holders_describe(const PGresult *result, int waiter_pid);
  */
 extern void holders_farewell(const Options *options, advlock *session, int within_ms);
 
-/* Milliseconds in words a person reads at a glance: "5 s", "3 min", "2 h". */
+/* Milliseconds in words a person reads at a glance: "5 s", "3 min 2 s". */
 extern void describe_duration(int64_t ms, char *buffer, size_t size);
 
 #endif							/* WITHLOCK_HOLDERS_H */

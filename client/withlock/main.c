@@ -17,9 +17,11 @@
 #include <unistd.h>
 
 #include "withlock/conninfo.h"
+#include "withlock/kill.h"
+#include "withlock/look.h"
 #include "withlock/message.h"
+#include "withlock/observer.h"
 #include "withlock/options.h"
-#include "withlock/report.h"
 #include "withlock/run.h"
 #include "withlock/speaker.h"
 
@@ -50,14 +52,27 @@ block_sigpipe(void)
 }
 
 static int
+act_by_name(const Options *options, const char *conninfo)
+{
+	switch (options->action)
+	{
+		case ACTION_LIST:
+			return observe(options, conninfo, look_at_list);
+		case ACTION_STATUS:
+			return observe(options, conninfo, look_at_status);
+		case ACTION_KILL:
+			return observe(options, conninfo, kill_holders);
+		default:
+			return run_command(options, conninfo);
+	}
+}
+
+static int
 connect_and_act(const Options *options)
 {
 	char	   *conninfo = conninfo_build(options);
-	int			status = STATUS_USAGE;
+	int			status = conninfo ? act_by_name(options, conninfo) : STATUS_USAGE;
 
-	if (conninfo)
-		status = options->action == ACTION_RUN ? run_command(options, conninfo) :
-			report(options, conninfo);
 	free(conninfo);
 	return status;
 }

@@ -3,8 +3,10 @@
  * queries.h
  *	  The SQL by which withlock looks at locks from outside.
  *
- * Each query is there twice: through the view advisory_lock.locks, and for a
- * database without the extension through pg_locks, by the same keys.
+ * Each query is there twice: over the view advisory_lock.locks, and over what
+ * pg_locks knows in a database without the extension.  All take the same
+ * parameters: $1 text[], the names, or NULL for all locks; $2 and $3 int, the
+ * first and the last permit of each, where 0 stands for the name itself.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -13,30 +15,43 @@
 #ifndef WITHLOCK_QUERIES_H
 #define WITHLOCK_QUERIES_H
 
-#include "withlock/withlock.h"
+#include <stdbool.h>
 
-/* Names as the text of a text[], to be freed; NULL if memory ran out. */
-extern char *query_name_array(const char *const *names, size_t count);
+/* The columns of query_list() and query_holders(). */
+typedef enum QueryColumn
+{
+	COLUMN_NAME,				/* or its key, as "(key1,key2)" */
+	COLUMN_MODE,				/* exclusive or shared */
+	COLUMN_STATE,				/* held, waiting, or delayed: nobody's, kept off */
+	COLUMN_PID,
+	COLUMN_USER,
+	COLUMN_APPLICATION,
+	COLUMN_CLIENT,
+	COLUMN_MS,					/* held, waiting or still delayed for so long */
+	COLUMN_TOKEN,
+	COLUMN_ASKED,				/* which of $1 it is, or NULL */
+	COLUMN_PERMIT,				/* of that name; 0: the name itself; -1: its queue */
+	COLUMN_DELAY_MS,			/* how long who waits is kept off, or NULL */
+	COLUMN_JSON					/* the row of the view, as an object */
+} QueryColumn;
 
-/*
- * $1 text[]: names, $2 int: permits or 0.  Columns: held, pid, user,
- * application, client, ms held (or waited) or NULL, ms that a lock-delay lasts
- * on or NULL.  Holders come first, then those who wait in the order in which
- * they came.
- */
-extern const char *query_holders(bool extension);
-
-/*
- * $1 text: a name, or NULL for all.  Columns for people to read: name, mode,
- * state, pid, user, application, client, for, token.  A lock that nobody can
- * have because of a lock-delay has the state "delayed" for so long.
- */
+/* Ordered by name, the permits of a name by their number. */
 extern const char *query_list(bool extension);
 
-/* The same as one JSON array of objects named as the view's columns. */
-extern const char *query_list_json(bool extension);
+/* Holders first, then those who wait, in the order in which they came. */
+extern const char *query_holders(bool extension);
 
-/* $1 text: a name.  Ends its holders; one column: how many. */
+/* Ends the holders; one column: how many. */
 extern const char *query_kill(bool extension);
+
+/* Fails unless the extension is there. */
+extern const char query_assert_extension[];
+
+/*
+ * Settings for one transaction, not for the session, which may be a pooler's.
+ * $1: 'on' for a transaction that only reads, else NULL; $2: the ms that a
+ * query may take.
+ */
+extern const char query_settings[];
 
 #endif							/* WITHLOCK_QUERIES_H */

@@ -39,21 +39,6 @@ session_start(const Options *options, const char *conninfo, int timeout_ms)
 	return advlock_start_open(&open);
 }
 
-advlock *
-session_start_observer(const Options *options, const char *conninfo, int timeout_ms)
-{
-	advlock_open_options open;
-
-	(void) options;
-	advlock_open_options_init(&open);
-	open.conninfo = conninfo;
-	open.application_name = "withlock";
-	open.timeout_ms = timeout_ms;
-	open.allow_pooler = 1;
-	open.allow_standby = 1;
-	return advlock_start_open(&open);
-}
-
 advlock_result
 session_start_lock(advlock *session, const Options *options, int timeout_ms)
 {

@@ -16,13 +16,6 @@
 extern advlock *session_start(const Options *options, const char *conninfo,
 							  int timeout_ms);
 
-/*
- * The same for looking and acting from outside: it takes what it gets, also
- * a standby or a pooler.
- */
-extern advlock *session_start_observer(const Options *options,
-									   const char *conninfo, int timeout_ms);
-
 /* Begin to take all that the options ask for, within timeout_ms. */
 extern advlock_result session_start_lock(advlock *session, const Options *options,
 										 int timeout_ms);

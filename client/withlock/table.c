@@ -13,11 +13,12 @@
 #include <stdlib.h>
 
 #include "withlock/holders.h"
+#include "withlock/queries.h"
 #include "withlock/text.h"
 
 #define COLUMNS 9
-#define DURATION_COLUMN 7
 
+/* Those of the first columns of the query. */
 static const char *const headings[COLUMNS] = {
 	"NAME", "MODE", "STATE", "PID", "USER", "APPLICATION", "CLIENT", "FOR", "TOKEN"
 };
@@ -37,7 +38,7 @@ cell_text(const PGresult *result, int row, int column)
 		fputs(headings[column], stream);
 	else if (PQgetisnull(result, row, column))
 		fputc('-', stream);
-	else if (column == DURATION_COLUMN)
+	else if (column == COLUMN_MS)
 	{
 		describe_duration(atoll(PQgetvalue(result, row, column)), duration,
 						  sizeof(duration));

@@ -17,12 +17,14 @@
 #include "withlock/holders.h"
 #include "withlock/loop.h"
 #include "withlock/message.h"
-#include "withlock/session.h"
+#include "withlock/observer.h"
+#include "withlock/queries.h"
 
 /* A wait that is over sooner is not worth a line, nor a connection. */
 #define SHOW_AFTER_MS 300
 #define REDRAW_EVERY_MS 1000
 #define OBSERVER_CONNECT_MS 10000
+#define ANSWER_MS 8000
 
 static bool
 is_wanted(const Waiting *waiting)
@@ -39,7 +41,8 @@ waiting_begin(Waiting *waiting, const Options *options, const char *conninfo,
 	waiting->options = options;
 	waiting->conninfo = conninfo;
 	waiting->terminal = terminal;
-	waiting->waiter_pid = PQbackendPID(advlock_connection(session));
+	/* a pooler in transaction mode takes another backend for the wait */
+	waiting->waiter_pid = options->transaction ? 0 : advlock_backend_pid(session);
 	waiting->since = now_ms();
 	waiting->wake_at = is_wanted(waiting) ? waiting->since + SHOW_AFTER_MS : NEVER;
 }
@@ -70,11 +73,19 @@ draw(const Waiting *waiting)
 }
 
 static void
-drop_observer(Waiting *waiting)
+close_observer(Waiting *waiting)
 {
+	PQclear(waiting->answer);
+	waiting->answer = NULL;
 	advlock_close(waiting->observer);
 	waiting->observer = NULL;
 	waiting->asked = false;
+}
+
+static void
+drop_observer(Waiting *waiting)
+{
+	close_observer(waiting);
 	waiting->failed = true;
 }
 
@@ -83,39 +94,31 @@ static void
 ask(Waiting *waiting)
 {
 	if (advlock_status(waiting->observer) != ADVLOCK_OK ||
-		!holders_ask(waiting->options, waiting->observer))
+		!observer_ask(waiting->observer, waiting->options, query_holders))
 	{
 		drop_observer(waiting);
 		return;
 	}
 	waiting->asked = true;
+	waiting->answer_by = now_ms() + ANSWER_MS;
 }
 
 static void
 take_answer(Waiting *waiting)
 {
-	PGconn	   *conn = advlock_connection(waiting->observer);
-	PGresult   *result;
-
-	if (!PQconsumeInput(conn))
+	if (!observer_take(waiting->observer, &waiting->answer))
+		return;
+	waiting->asked = false;
+	if (waiting->answer == NULL)
 	{
 		drop_observer(waiting);
 		return;
 	}
-	if (PQflush(conn) < 0 || PQisBusy(conn))
-		return;
-	result = PQgetResult(conn);
-	if (result == NULL)
-	{
-		waiting->asked = false;
-		return;
-	}
 	free(waiting->holders);
-	waiting->holders = holders_describe(result, waiting->waiter_pid);
-	PQclear(result);
+	waiting->holders = holders_describe(waiting->answer, waiting->waiter_pid);
+	PQclear(waiting->answer);
+	waiting->answer = NULL;
 	draw(waiting);
-	/* the end of the query comes with the next look at the socket, or now */
-	take_answer(waiting);
 }
 
 /* It is time to redraw, and to ask again. */
@@ -124,12 +127,13 @@ tick(Waiting *waiting)
 {
 	waiting->wake_at = now_ms() + REDRAW_EVERY_MS;
 	draw(waiting);
+	if (waiting->asked && now_ms() >= waiting->answer_by)
+		drop_observer(waiting);
 	if (waiting->failed || waiting->asked)
 		return;
 	if (waiting->observer == NULL)
 	{
-		waiting->observer = session_start_observer(waiting->options, waiting->conninfo,
-												   OBSERVER_CONNECT_MS);
+		waiting->observer = observer_start(waiting->conninfo, OBSERVER_CONNECT_MS);
 		if (waiting->observer == NULL)
 			waiting->failed = true;
 	}
@@ -172,7 +176,7 @@ void
 waiting_end(Waiting *waiting)
 {
 	live_line_clear();
-	advlock_close(waiting->observer);
+	close_observer(waiting);
 	free(waiting->holders);
 	memset(waiting, 0, sizeof(*waiting));
 	waiting->wake_at = NEVER;

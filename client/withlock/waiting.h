@@ -24,10 +24,12 @@ typedef struct Waiting
 	const Options *options;
 	const char *conninfo;
 	const Terminal *terminal;
-	int			waiter_pid;		/* our own waiting backend */
+	int			waiter_pid;		/* our own waiting backend, 0 if unknown */
 	int64_t		since;			/* when the wait began */
 	advlock    *observer;		/* the second session, or NULL */
 	bool		asked;			/* a query is under way */
+	int64_t		answer_by;		/* when to give it up */
+	PGresult   *answer;			/* what has arrived of it */
 	bool		failed;			/* the observer is of no use */
 	char	   *holders;		/* the last answer, in words; or NULL */
 	int64_t		wake_at;
