@@ -198,7 +198,7 @@ lock_to_kill(const Options *options, const PGresult *result)
  * secret, and means the same lock.
  */
 static void
-say_how_to_kill(const Options *options, const char *name)
+say_how_to_kill(const Options *options, const char *name, const char *whom)
 {
 	char	   *command = NULL;
 	size_t		size;
@@ -212,9 +212,9 @@ say_how_to_kill(const Options *options, const char *name)
 	fputs(*name == '-' ? " -- " : " ", stream);
 	put_shell_word(stream, name);
 	if (fclose(stream) == 0 && can)
-		say("to end the holder: %s", command);
+		say("to end %s: %s", whom, command);
 	else
-		say("to end the holder: the same connection and name, with --kill");
+		say("to end %s: --kill with the same connection and name", whom);
 	free(command);
 }
 
@@ -232,7 +232,7 @@ holders_farewell(const Options *options, advlock *session, int within_ms)
 		holders ? holders : "");
 	name = holders ? lock_to_kill(options, result) : NULL;
 	if (name)
-		say_how_to_kill(options, name);
+		say_how_to_kill(options, name, holders_count(result) > 1 ? "the holders" : "the holder");
 	free(holders);
 	PQclear(result);
 }
