@@ -171,6 +171,16 @@ COMMENT ON FUNCTION advisory_lock.forget_fences(older_than interval) IS 'forget 
 REVOKE EXECUTE ON FUNCTION advisory_lock.forget_fences(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION advisory_lock.forget_fences(interval) TO pg_database_owner;
 
+CREATE FUNCTION advisory_lock.raise_tokens(above bigint)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_raise_tokens'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.raise_tokens(above bigint) IS 'give no fencing token at or below this number any more';
+
+-- Who could raise them to the end could leave none: for the database's owner.
+REVOKE EXECUTE ON FUNCTION advisory_lock.raise_tokens(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advisory_lock.raise_tokens(bigint) TO pg_database_owner;
+
 CREATE FUNCTION advisory_lock.terminate_holders(name text)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'

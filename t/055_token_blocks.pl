@@ -43,13 +43,14 @@ cmp_ok($session->query("SELECT pg_current_wal_insert_lsn() - '$lsn_before'"), '<
 	'they wrote no WAL (but for what the server itself writes now and then)');
 cmp_ok(flushes() - $flushes_before, '<=', 1, 'and flushed none');
 
-# A block ends in the middle; the next one follows.
+# A block ends in the middle; the next one follows, not before the clock.
 my $many = 70000;
 is( $session->query(
-		"SELECT count(DISTINCT token), max(token) - min(token) FROM (
-			SELECT advisory_lock.lock('n') AS token, advisory_lock.unlock('n')
-			  FROM generate_series(1, $many) i OFFSET 0) t"),
-	"$many|" . ($many - 1),
+		"SELECT count(DISTINCT token), count(*) FILTER (WHERE step < 1), count(*) FILTER (WHERE step > 1) <= 2
+		   FROM (SELECT token, token - lag(token) OVER (ORDER BY i) AS step
+			 FROM (SELECT i, advisory_lock.lock('n') AS token, advisory_lock.unlock('n')
+				   FROM generate_series(1, $many) i OFFSET 0) t) s"),
+	"$many|0|t",
 	'tokens go on over the end of a block');
 
 # Sessions at once share the block, and no token is given twice.
@@ -83,13 +84,28 @@ $node->start;
 cmp_ok($node->safe_psql('postgres', "SELECT advisory_lock.lock('z')"), '>', $last + 1,
 	'a crash skips the rest of a block');
 
-# A database of its own has tokens of its own.
+# A database of its own has tokens of its own, and by the clock: the counter is
+# seconds since 2026, 16 bits further up.
+my $clock = "extract(epoch FROM clock_timestamp() - '2026-01-01 UTC')::bigint";
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE EXTENSION advisory_lock');
-cmp_ok($node->safe_psql('other', "SELECT advisory_lock.lock('z') & ((1::bigint << 48) - 1)"), '==', 1,
-	'the first token of another database');
-$node->safe_psql('other', 'DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
-cmp_ok($node->safe_psql('other', "SELECT advisory_lock.lock('z') & ((1::bigint << 48) - 1)"), '==', 1,
-	'a new extension begins anew');
+my ($earliest, $counter, $latest) = split /\|/, $node->safe_psql('other',
+	"SELECT $clock, advisory_lock.lock('z') & ((1::bigint << 48) - 1), $clock");
+cmp_ok($counter >> 16, '>=', $earliest, 'the first token of another database is not before the clock');
+cmp_ok($counter >> 16, '<=', $latest, 'nor after it');
+
+# More databases than there are places for blocks: the sequence is what counts.
+# 300 extensions, one after the other in one database, take up all places.
+$session = session($node, 'other');
+my @tokens = map
+{
+	$session->query('DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
+	$session->query("SELECT advisory_lock.xact_lock('a'); SELECT advisory_lock.xact_lock('b')");
+} 1 .. 270;
+my @pairs = map { [ split /\n/ ] } @tokens;
+is(scalar(grep { $_->[1] <= $_->[0] } @pairs), 0, 'tokens rise where there is no place for a block');
+cmp_ok($pairs[-1]->[1] - $pairs[-1]->[0], '==', 1, 'one by one');
+cmp_ok($node->safe_psql('postgres', "SELECT advisory_lock.lock('z')"), '>', $last + 1,
+	'and in a database that has one');
 
 done_testing();

@@ -15,6 +15,7 @@
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "utils/backend_status.h"
+#include "utils/rel.h"
 
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
@@ -128,6 +129,22 @@ static inline void
 register_lwlock_tranche(int tranche, const char *name)
 {
 	LWLockRegisterTranche(tranche, name);
+}
+#endif
+
+/* PostgreSQL 16 renamed it: which file a relation is in. */
+#if PG_VERSION_NUM >= 160000
+static inline RelFileLocator
+relation_file(Relation rel)
+{
+	return rel->rd_locator;
+}
+#else
+typedef RelFileNode RelFileLocator;
+static inline RelFileLocator
+relation_file(Relation rel)
+{
+	return rel->rd_node;
 }
 #endif
 

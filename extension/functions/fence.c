@@ -134,16 +134,23 @@ check_fence_owner(const NamedLock *lock, const char *owner)
 			 errhint("Call it as a member of that role, or ask the owner of the database to change or delete the row in advisory_lock.fences.")));
 }
 
+/*
+ * A row that says more than was ever given here came from elsewhere.  Then the
+ * next holder shall have a token that passes.
+ */
 static void
 check_fence_raised(const NamedLock *lock, int64 token, const Fence *fence)
 {
-	if (!fence->raised)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("fencing token " INT64_FORMAT " of advisory lock \"%s\" is out of date",
-						token, lock->name),
-				 errdetail("The newer token " INT64_FORMAT " has been used.", fence->token),
-				 errhint("The lock was lost and somebody else has taken it: stop this job.")));
+	if (fence->raised)
+		return;
+	if (!token_was_issued(fence->token))
+		tokens_raise(fence->token);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("fencing token " INT64_FORMAT " of advisory lock \"%s\" is out of date",
+					token, lock->name),
+			 errdetail("The newer token " INT64_FORMAT " has been used.", fence->token),
+			 errhint("The lock was lost and somebody else has taken it: stop this job.")));
 }
 
 static void

@@ -102,13 +102,14 @@ typedef struct Delay
 	int64		until;
 } Delay;
 
-/* Tokens of one database that are durable but not given yet: next..last */
+/* Tokens of one database that are durable but not given yet; see token.c */
 typedef struct TokenBlock
 {
-	Oid			database;
-	Oid			sequence;		/* which the tokens are of */
-	pg_atomic_uint64 next;
-	pg_atomic_uint64 last;
+	pg_atomic_uint64 owner;		/* database << 32 | sequence; 0: nobody's */
+	pg_atomic_uint64 next;		/* the next to be given, if not above */
+	pg_atomic_uint64 last;		/* where the sequence stands since then */
+	int64		refilled_at;	/* seconds, on the monotonic clock */
+	bool		given_before_start; /* the database had given tokens */
 } TokenBlock;
 
 /* What is not in a table of its own, at the beginning of the memory */

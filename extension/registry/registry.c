@@ -155,7 +155,7 @@ init_counters(RegistryState *state)
 	{
 		TokenBlock *block = &state->token_blocks[i];
 
-		block->database = block->sequence = InvalidOid;
+		pg_atomic_init_u64(&block->owner, 0);
 		pg_atomic_init_u64(&block->next, 1);
 		pg_atomic_init_u64(&block->last, 0);
 	}

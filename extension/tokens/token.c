@@ -3,22 +3,21 @@
  * token.c
  *	  Fencing tokens.
  *
- * A token is "epoch << 59 | timeline << 48 | counter", and the last one is the
- * position of the sequence advisory_lock.token_sequence.  The counter never
- * falls.  The timeline above it puts every token of a promoted standby above
- * all of its former primary, though the standby may have missed the last
- * ones, and though the former primary may still be issuing some.  The epoch,
- * normally 0, rises when the timeline is seen to fall: that is a database that
- * was dumped on a server which had been promoted, and restored on a new one.
+ * With the registry, tokens are reserved by the block, and all sessions of the
+ * database take them from there one by one: so an acquire waits for no disk.
+ * What is left of a block when the server stops is never given.
  *
- * Tokens must not come back after a crash, so a token may be used only when
- * WAL that covers it is on disk.  nextval() does not promise that: it logs a
- * few positions ahead and leaves the flush to the commit, which skips it if
- * this transaction was not the one that logged.  It would also change the
- * caller's lastval(), assign a transaction ID and refuse to work in a
- * read-only transaction.  So the sequence's one tuple is advanced here, by the
- * same rules as in core, and the WAL is flushed up to the page's LSN, which
- * has usually been done already.
+ * A block is valid only while the sequence stands where the reservation of
+ * that block left it.  So whoever moves the position, be it by setval(), a
+ * restore, or by drawing without the registry, makes an end of the block, and
+ * the next reservation is above both.
+ *
+ * The order of steps is what keeps the numbers in order without a lock:
+ *	- who takes one reads the block's last before it adds to next, and looks
+ *	  afterwards at whose the block is and where the sequence stands;
+ *	- who changes a block, which one session does at a time, makes it nobody's
+ *	  if its owner changes, then sets next, then last, then the owner.
+ * A number that was taken and does not pass is wasted.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -26,182 +25,232 @@
  */
 #include "postgres.h"
 
-#include "access/generic_xlog.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xlog.h"
-#include "commands/sequence.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
+#include "portability/instr_time.h"
+#include "storage/lockdefs.h"
 #include "utils/rel.h"
 
 #include "base/member.h"
 #include "registry/registry.h"
+#include "tokens/sequence.h"
 #include "tokens/token.h"
-#include "tokens/token_block.h"
 
-#define COUNTER_BITS 48
-#define TIMELINE_BITS 11
-#define EPOCH_BITS 4			/* and the sign stays positive */
-
-#define MAX_COUNTER ((INT64CONST(1) << COUNTER_BITS) - 1)
-#define MAX_TIMELINE ((1 << TIMELINE_BITS) - 1)
-#define MAX_EPOCH ((1 << EPOCH_BITS) - 1)
-
-/* How many tokens a WAL record covers at least, as in core */
-#define TOKENS_LOGGED_AHEAD 32
-
-/* The sequence's page, locked */
-typedef struct SequencePage
-{
-	Relation	rel;
-	Buffer		buffer;
-	Form_pg_sequence_data data; /* points into the buffer */
-} SequencePage;
-
-static Form_pg_sequence_data
-sequence_data(Page page)
-{
-	ItemId		item = PageGetItemId(page, FirstOffsetNumber);
-	HeapTupleHeader tuple = (HeapTupleHeader) PageGetItem(page, item);
-
-	return (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
-}
-
-static SequencePage
-open_sequence_page(Oid sequence, int buffer_lock)
-{
-	SequencePage seq;
-
-	seq.rel = relation_open(sequence, AccessShareLock);
-	seq.buffer = ReadBuffer(seq.rel, 0);
-	LockBuffer(seq.buffer, buffer_lock);
-	seq.data = sequence_data(BufferGetPage(seq.buffer));
-	return seq;
-}
-
-static void
-close_sequence_page(SequencePage *seq)
-{
-	UnlockReleaseBuffer(seq->buffer);
-	relation_close(seq->rel, AccessShareLock);
-}
-
-/* The last token given, 0 before the first. */
-static int64
-last_token(const SequencePage *seq)
-{
-	return seq->data->is_called ? seq->data->last_value : 0;
-}
+#define TOKENS_PER_BLOCK 65536
 
 /*
- * What stands above the counter in the tokens that follow last.  At its limit
- * each part stays where it is, and the counter alone orders the tokens.
+ * With more databases than places for blocks, a place changes hands when it
+ * was not refilled for so long: what is left in it is lost, and so must not be
+ * lost often.  Who finds no place draws its tokens singly.
  */
-static int64
-next_prefix(int64 last)
-{
-	int64		timeline = Min(GetWALInsertionTimeLine(), MAX_TIMELINE);
-	int64		last_timeline = (last >> COUNTER_BITS) & MAX_TIMELINE;
-	int64		epoch = last >> (COUNTER_BITS + TIMELINE_BITS);
+#define KEEP_BLOCK_SECONDS 60
 
-	if (timeline < last_timeline)
+#define NOBODY UINT64CONST(0)
+
+/* The sequence of this database, as the owner of a block */
+static uint64
+block_owner(Oid sequence)
+{
+	return (uint64) MyDatabaseId << 32 | sequence;
+}
+
+static bool
+block_belongs_to(TokenBlock *block, uint64 owner)
+{
+	return pg_atomic_read_u64(&block->owner) == owner;
+}
+
+/* The block of this owner, or NULL. */
+static TokenBlock *
+find_block(uint64 owner)
+{
+	static TokenBlock *found_last = NULL;
+	Registry   *reg = registry();
+
+	if (!reg)
+		return NULL;
+	if (found_last && block_belongs_to(found_last, owner))
+		return found_last;
+	for (int i = 0; i < TOKEN_BLOCKS; i++)
 	{
-		if (epoch < MAX_EPOCH)
-			epoch++;
-		else
-			timeline = last_timeline;
+		TokenBlock *block = &reg->state->token_blocks[i];
+
+		if (block_belongs_to(block, owner))
+			return found_last = block;
 	}
-	return (epoch << TIMELINE_BITS | timeline) << COUNTER_BITS;
+	return NULL;
 }
 
-/* Store a state of the sequence in a page. */
-static void
-set_last_token(Page page, int64 last, int64 logged_ahead)
+/* Take the next token of the block; NO_TOKEN if it has none that is valid. */
+static int64
+take_token(TokenBlock *block, uint64 owner, Oid sequence)
 {
-	Form_pg_sequence_data data = sequence_data(page);
+	int64		last = pg_atomic_read_u64(&block->last);
+	int64		token = pg_atomic_fetch_add_u64(&block->next, 1);
 
-	data->last_value = last;
-	data->is_called = true;
-	data->log_cnt = logged_ahead;
+	if (token <= last && block_belongs_to(block, owner) && sequence_stands_at(sequence, last))
+		return token;
+	return NO_TOKEN;
+}
+
+static int64
+seconds_since_boot(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_DOUBLE(now);
 }
 
 /*
- * Log that all tokens up to last may have been used.
- *
- * The page goes into the record as a whole, since the changes made without a
- * record must be overwritten on replay, whatever LSN the page has by then.
+ * A place for a new block: one that is nobody's, else the one that was refilled
+ * longest ago; NULL if that is not long enough.  The lock must be held.
  */
-static void
-log_last_token(SequencePage *seq, int64 last)
+static TokenBlock *
+find_place(void)
 {
-	GenericXLogState *state = GenericXLogStart(seq->rel);
-	Page		page = GenericXLogRegisterBuffer(state, seq->buffer, GENERIC_XLOG_FULL_IMAGE);
+	TokenBlock *oldest = NULL;
 
-	set_last_token(page, last, 0);
-	GenericXLogFinish(state);
+	for (int i = 0; i < TOKEN_BLOCKS; i++)
+	{
+		TokenBlock *block = &registry()->state->token_blocks[i];
+
+		if (block_belongs_to(block, NOBODY))
+			return block;
+		if (!oldest || block->refilled_at < oldest->refilled_at)
+			oldest = block;
+	}
+	return seconds_since_boot() - oldest->refilled_at >= KEEP_BLOCK_SECONDS ? oldest : NULL;
+}
+
+/* Make the place the owner's, without tokens so far.  The lock must be held. */
+static void
+take_place(TokenBlock *block, uint64 owner, bool given_before_start)
+{
+	pg_atomic_write_u64(&block->owner, NOBODY);
+	pg_write_barrier();
+	pg_atomic_write_u64(&block->next, 1);
+	pg_atomic_write_u64(&block->last, 0);
+	block->given_before_start = given_before_start;
+	pg_write_barrier();
+	pg_atomic_write_u64(&block->owner, owner);
 }
 
 /*
- * Does the last record cover the tokens from first to last?  Not if the prefix
- * has changed, nor if a checkpoint has begun since: replay would start behind
- * that record.
+ * Reserve a new block in its place, above what it had, and take its first
+ * token.  The lock must be held.
+ */
+static int64
+refill(TokenBlock *block, Relation sequence, int64 above)
+{
+	int64		had = pg_atomic_read_u64(&block->last);
+	int64		first = sequence_reserve(sequence, TOKENS_PER_BLOCK, Max(had, above));
+
+	if (first == NO_TOKEN)
+		return NO_TOKEN;
+	pg_atomic_write_u64(&block->next, first + 1);
+	pg_write_barrier();
+	pg_atomic_write_u64(&block->last, first + TOKENS_PER_BLOCK - 1);
+	block->refilled_at = seconds_since_boot();
+	return first;
+}
+
+/*
+ * Draw from the block of this database, made or refilled if need be.  False if
+ * there is no place for one.
+ *
+ * The lock is held while WAL is flushed, so that of many sessions which find
+ * the block used up one reserves and the others wait.  An error would leave it
+ * to the abort to release the lock, but for want of tokens there is none.
  */
 static bool
-covered_by_wal(const SequencePage *seq, int64 first, int64 last)
+draw_from_new_block(Relation sequence, int64 above, int64 *token)
 {
-	return first == last_token(seq) + 1 &&
-		last - first < seq->data->log_cnt &&
-		PageGetLSN(BufferGetPage(seq->buffer)) > GetRedoRecPtr();
+	Oid			relid = RelationGetRelid(sequence);
+	uint64		owner = block_owner(relid);
+	bool		given_before = sequence_position(relid) > 0;
+	LWLock	   *lock = &registry()->state->token_lock;
+	TokenBlock *block;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	block = find_block(owner);
+	if (!block && (block = find_place()) != NULL)
+		take_place(block, owner, given_before);
+	if (block)
+	{
+		*token = take_token(block, owner, relid);	/* somebody was faster */
+		if (*token <= above)
+			*token = refill(block, sequence, above);
+	}
+	LWLockRelease(lock);
+	return block != NULL;
 }
 
-/* Reserve count tokens in a row, and return the first when all are durable. */
-int64
-reserve_tokens(Oid sequence, int64 count)
+/* Draw by a reservation. */
+static int64
+draw_anew(Oid sequence)
 {
-	SequencePage seq = open_sequence_page(sequence, BUFFER_LOCK_EXCLUSIVE);
-	Page		page = BufferGetPage(seq.buffer);
-	int64		counter = (last_token(&seq) & MAX_COUNTER) + 1;
-	int64		first = next_prefix(last_token(&seq)) | counter;
-	int64		last = first + count - 1;
-	int64		ahead = Max(count, TOKENS_LOGGED_AHEAD);
-	XLogRecPtr	lsn;
+	Relation	rel = relation_open(sequence, AccessShareLock);
+	int64		above = 0;
+	int64		token;
 
-	if (counter > MAX_COUNTER - ahead)
+	sequence_prepare(rel, &above);
+	if (!registry() || !draw_from_new_block(rel, above, &token))
+		token = sequence_reserve(rel, 1, above);
+	relation_close(rel, AccessShareLock);
+	if (token == NO_TOKEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
-				 errmsg("the fencing tokens of this database are exhausted")));
-
-	if (covered_by_wal(&seq, first, last))
-	{
-		set_last_token(page, last, seq.data->log_cnt - count);
-		MarkBufferDirty(seq.buffer);
-	}
-	else
-	{
-		log_last_token(&seq, first + ahead - 1);
-		set_last_token(page, last, ahead - count);
-	}
-	lsn = PageGetLSN(page);
-	close_sequence_page(&seq);
-
-	XLogFlush(lsn);
-	return first;
+				 errmsg("the fencing tokens of this database are exhausted"),
+				 errhint("The position of advisory_lock.token_sequence was set too high.")));
+	return token;
 }
 
 /*
  * A token above every token that was given in this database before, durable
  * when this returns; NO_TOKEN on a standby.  To be called after the lock is
  * granted, or a later holder could have a lower token.
+ *
+ * Raises an error where the sequence is not as the extension made it, or is at
+ * its end.
  */
 int64
 token_draw(void)
 {
+	Oid			sequence;
+	uint64		owner;
+	TokenBlock *block;
+	int64		token = NO_TOKEN;
+
 	if (RecoveryInProgress())
 		return NO_TOKEN;
-	if (registry())
-		return token_from_block(member_relation(MEMBER_TOKEN_SEQUENCE));
-	return reserve_tokens(member_relation(MEMBER_TOKEN_SEQUENCE), 1);
+	sequence = member_relation(MEMBER_TOKEN_SEQUENCE);
+	owner = block_owner(sequence);
+	block = find_block(owner);
+	if (block)
+		token = take_token(block, owner, sequence);
+	return token != NO_TOKEN ? token : draw_anew(sequence);
+}
+
+/* The last token given, if the position is that. */
+static int64
+last_given(Oid sequence, int64 position)
+{
+	uint64		owner = block_owner(sequence);
+	TokenBlock *block = find_block(owner);
+	int64		last,
+				next;
+
+	if (!block)
+		return position;
+	last = pg_atomic_read_u64(&block->last);
+	pg_read_barrier();
+	next = pg_atomic_read_u64(&block->next);
+	pg_read_barrier();
+	if (last != position || !block_belongs_to(block, owner))
+		return position;
+	return Min(next - 1, last);
 }
 
 /*
@@ -212,14 +261,47 @@ bool
 token_was_issued(int64 token)
 {
 	Oid			sequence = member_relation(MEMBER_TOKEN_SEQUENCE);
-	SequencePage seq = open_sequence_page(sequence, BUFFER_LOCK_SHARE);
-	int64		last_reserved = last_token(&seq);
-	int64		last_given;
+	int64		position = sequence_position(sequence);
 
-	close_sequence_page(&seq);
-	if (token <= MAX_COUNTER || (token & MAX_COUNTER) == 0)
-		return false;			/* no timeline, or no counter */
-	last_given = last_token_from_block(sequence);
-	return token <= (last_given ? last_given : last_reserved) ||
-		token < next_prefix(last_reserved);
+	return number_can_be_token(token) &&
+		(token <= last_given(sequence, position) || number_of_the_past(token, position));
+}
+
+/*
+ * Did this database give a token before this server was started or promoted?
+ * Where that is not known, it did.
+ */
+bool
+tokens_given_before_start(void)
+{
+	Oid			sequence = member_relation(MEMBER_TOKEN_SEQUENCE);
+	uint64		owner = block_owner(sequence);
+	TokenBlock *block = find_block(owner);
+	bool		given;
+
+	if (!block)
+		return sequence_position(sequence) > 0;
+	given = block->given_before_start;
+	pg_read_barrier();
+	return given || !block_belongs_to(block, owner);
+}
+
+/* Are there tokens above this number, a block of them at least? */
+bool
+tokens_left_above(int64 token)
+{
+	return number_after(token, 0, TOKENS_PER_BLOCK) != NO_TOKEN;
+}
+
+/*
+ * From now on give tokens above this number only; durable when this returns.
+ * The reservation moves the position, which makes an end of the block.
+ */
+void
+tokens_raise(int64 above)
+{
+	Relation	rel = relation_open(member_relation(MEMBER_TOKEN_SEQUENCE), AccessShareLock);
+
+	(void) sequence_reserve(rel, 1, above);
+	relation_close(rel, AccessShareLock);
 }

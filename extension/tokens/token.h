@@ -10,11 +10,12 @@
 #ifndef TOKEN_H
 #define TOKEN_H
 
-/* The token of a lock that has none, taken on a standby */
-#define NO_TOKEN INT64CONST(0)
+#include "tokens/number.h"
 
-extern int64 reserve_tokens(Oid sequence, int64 count);
 extern int64 token_draw(void);
 extern bool token_was_issued(int64 token);
+extern bool tokens_given_before_start(void);
+extern bool tokens_left_above(int64 token);
+extern void tokens_raise(int64 above);
 
 #endif							/* TOKEN_H */

@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * fenced.c
+ *	  The newest token that a fence has seen.
+ *
+ * Rows of fences can come into a database by other ways than by fence(): from
+ * a dump, or by logical replication, which leaves the position of the tokens
+ * behind.  A token below theirs would be refused.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/member.h"
+#include "tokens/fenced.h"
+
+/* Of the columns (name, token, ...) */
+#define TOKEN_COLUMN 2
+
+static void
+check_columns(TupleDesc columns)
+{
+	if (columns->natts < TOKEN_COLUMN ||
+		TupleDescAttr(columns, TOKEN_COLUMN - 1)->atttypid != INT8OID)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"advisory_lock.fences\" does not have the columns it was created with")));
+}
+
+static int64
+token_of_row(HeapTuple row, TupleDesc columns)
+{
+	bool		isnull;
+	Datum		token = heap_getattr(row, TOKEN_COLUMN, columns, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(token);
+}
+
+/*
+ * The newest token in the table fences, 0 if it is empty.
+ *
+ * Reads every version of every row, dead or not committed, since a token that
+ * is too high does no harm.  So it needs no snapshot, which would stay behind
+ * in a caller that wants none, and it depends on no isolation level.
+ */
+int64
+newest_fenced_token(void)
+{
+	Relation	rel = table_open(member_relation(MEMBER_FENCES), AccessShareLock);
+	TupleDesc	columns = RelationGetDescr(rel);
+	SysScanDesc scan;
+	HeapTuple	row;
+	int64		newest = 0;
+
+	check_columns(columns);
+	scan = systable_beginscan(rel, InvalidOid, false, SnapshotAny, 0, NULL);
+	while ((row = systable_getnext(scan)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		newest = Max(newest, token_of_row(row, columns));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return newest;
+}

@@ -1,0 +1,276 @@
+/*-------------------------------------------------------------------------
+ *
+ * sequence.c
+ *	  The durable position of the fencing tokens.
+ *
+ * The last token reserved is the position of the sequence
+ * advisory_lock.token_sequence.
+ *
+ * Tokens must not come back after a crash, so a token may be used only when
+ * WAL that covers it is on disk.  nextval() does not promise that: it logs a
+ * few positions ahead and leaves the flush to the commit, which skips it if
+ * this transaction was not the one that logged.  It would also change the
+ * caller's lastval(), assign a transaction ID and refuse to work in a
+ * read-only transaction.  So the sequence's one tuple is advanced here, by the
+ * same rules as in core, and the WAL is flushed up to the page's LSN, which
+ * has usually been done already.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/xlog.h"
+#include "commands/sequence.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "tokens/fenced.h"
+#include "tokens/number.h"
+#include "tokens/sequence.h"
+
+/* What core has in the special space of a sequence's page */
+#define SEQUENCE_PAGE_MAGIC 0x1717
+
+/* How many tokens a WAL record covers at least, as in core */
+#define TOKENS_LOGGED_AHEAD 32
+
+/* The sequence's page, locked */
+typedef struct SequencePage
+{
+	Relation	rel;			/* the caller's */
+	Buffer		buffer;
+	Form_pg_sequence_data data; /* points into the buffer */
+} SequencePage;
+
+/* Where this session last found the position */
+typedef struct Whereabouts
+{
+	Oid			sequence;
+	RelFileLocator file;
+	Buffer		buffer;
+	Size		offset;			/* of the data, in the page */
+} Whereabouts;
+
+static Whereabouts last_seen;
+
+static bool
+is_sequence_page(Page page)
+{
+	return !PageIsNew(page) &&
+		PageGetSpecialSize(page) == MAXALIGN(sizeof(uint32)) &&
+		*(uint32 *) PageGetSpecialPointer(page) == SEQUENCE_PAGE_MAGIC &&
+		PageGetMaxOffsetNumber(page) >= FirstOffsetNumber;
+}
+
+/* Is it long enough for the three columns, with none of them null? */
+static bool
+is_sequence_tuple(HeapTupleHeader tuple, Size length)
+{
+	return length > SizeofHeapTupleHeader &&
+		(tuple->t_infomask & HEAP_HASNULL) == 0 &&
+		HeapTupleHeaderGetNatts(tuple) == SEQ_COL_LASTCOL &&
+		tuple->t_hoff + offsetof(FormData_pg_sequence_data, is_called) < length;
+}
+
+/*
+ * The sequence's data in its page, checked as core checks it, before anything
+ * is read or written; NULL if it is something else.
+ */
+static Form_pg_sequence_data
+sequence_data(Page page)
+{
+	ItemId		item;
+	HeapTupleHeader tuple;
+
+	if (!is_sequence_page(page))
+		return NULL;
+	item = PageGetItemId(page, FirstOffsetNumber);
+	if (!ItemIdIsNormal(item))
+		return NULL;
+	tuple = (HeapTupleHeader) PageGetItem(page, item);
+	if (!is_sequence_tuple(tuple, ItemIdGetLength(item)))
+		return NULL;
+	return (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
+}
+
+static SequencePage
+lock_sequence_page(Relation sequence, int buffer_lock)
+{
+	SequencePage seq;
+
+	seq.rel = sequence;
+	seq.buffer = ReadBuffer(sequence, 0);
+	LockBuffer(seq.buffer, buffer_lock);
+	seq.data = sequence_data(BufferGetPage(seq.buffer));
+	if (seq.data == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("sequence \"%s\" is damaged", RelationGetRelationName(sequence)),
+				 errdetail("Its file does not hold the one row of a sequence.")));
+	last_seen = (Whereabouts) {
+		RelationGetRelid(sequence), relation_file(sequence), seq.buffer,
+		(char *) seq.data - (char *) BufferGetPage(seq.buffer)
+	};
+	return seq;
+}
+
+/* The last token reserved, 0 before the first. */
+static int64
+last_reserved(Form_pg_sequence_data data)
+{
+	return data->is_called ? Max(data->last_value, 0) : 0;
+}
+
+/* The last token reserved in the database, 0 before the first. */
+int64
+sequence_position(Oid sequence)
+{
+	Relation	rel = relation_open(sequence, AccessShareLock);
+	SequencePage seq = lock_sequence_page(rel, BUFFER_LOCK_SHARE);
+	int64		position = last_reserved(seq.data);
+
+	UnlockReleaseBuffer(seq.buffer);
+	relation_close(rel, AccessShareLock);
+	return position;
+}
+
+/*
+ * Is the position still this?  Looks into the page where it was seen last, so
+ * that no relation needs to be opened, unless it has moved.
+ */
+bool
+sequence_stands_at(Oid sequence, int64 position)
+{
+	Form_pg_sequence_data data;
+	bool		same;
+
+	if (last_seen.sequence != sequence ||
+		!ReadRecentBuffer(last_seen.file, MAIN_FORKNUM, 0, last_seen.buffer))
+		return sequence_position(sequence) == position;
+
+	LockBuffer(last_seen.buffer, BUFFER_LOCK_SHARE);
+	data = (Form_pg_sequence_data) (BufferGetPage(last_seen.buffer) + last_seen.offset);
+	same = last_reserved(data) == position;
+	UnlockReleaseBuffer(last_seen.buffer);
+	return same;
+}
+
+/* Store a state of the sequence in a page. */
+static void
+set_last_reserved(Page page, int64 last, int64 logged_ahead)
+{
+	Form_pg_sequence_data data = sequence_data(page);
+
+	data->last_value = last;
+	data->is_called = true;
+	data->log_cnt = logged_ahead;
+}
+
+/*
+ * Log that all tokens up to last may have been used.
+ *
+ * The page goes into the record as a whole, since the changes made without a
+ * record must be overwritten on replay, whatever LSN the page has by then.
+ */
+static void
+log_last_reserved(SequencePage *seq, int64 last)
+{
+	GenericXLogState *state = GenericXLogStart(seq->rel);
+	Page		page = GenericXLogRegisterBuffer(state, seq->buffer, GENERIC_XLOG_FULL_IMAGE);
+
+	set_last_reserved(page, last, 0);
+	GenericXLogFinish(state);
+}
+
+/* Has the page been logged since the last checkpoint began? */
+static bool
+is_logged(const SequencePage *seq)
+{
+	return PageGetLSN(BufferGetPage(seq->buffer)) > GetRedoRecPtr();
+}
+
+/*
+ * Does the last record cover so many tokens more, all of them above the given
+ * one?  Not if a checkpoint has begun since: replay would start behind it.
+ */
+static bool
+is_covered(const SequencePage *seq, int64 count, int64 above)
+{
+	int64		position = last_reserved(seq->data);
+
+	return count <= seq->data->log_cnt && above <= position &&
+		number_after(position, 0, count) == position + 1 && is_logged(seq);
+}
+
+/* Reserve what the last record covers. */
+static int64
+reserve_covered(SequencePage *seq, int64 count)
+{
+	int64		first = last_reserved(seq->data) + 1;
+
+	set_last_reserved(BufferGetPage(seq->buffer), first + count - 1,
+					  seq->data->log_cnt - count);
+	MarkBufferDirty(seq->buffer);
+	return first;
+}
+
+/* Reserve by a new record. */
+static int64
+reserve_anew(SequencePage *seq, int64 count, int64 above, int64 clock)
+{
+	int64		ahead = Max(count, TOKENS_LOGGED_AHEAD);
+	int64		first = number_after(Max(last_reserved(seq->data), above), clock, ahead);
+
+	if (first == NO_TOKEN)
+		return NO_TOKEN;
+	log_last_reserved(seq, first + ahead - 1);
+	set_last_reserved(BufferGetPage(seq->buffer), first + count - 1, ahead - count);
+	return first;
+}
+
+/*
+ * Reserve count tokens in a row, all above the given one, and return the first
+ * when they are durable; NO_TOKEN if there are not so many left.
+ *
+ * Takes no lock of the lock manager, so that it can be called with an LWLock
+ * held; the sequence is open.
+ */
+int64
+sequence_reserve(Relation sequence, int64 count, int64 above)
+{
+	int64		clock = clock_counter();
+	SequencePage seq = lock_sequence_page(sequence, BUFFER_LOCK_EXCLUSIVE);
+	int64		first = is_covered(&seq, count, above) ?
+		reserve_covered(&seq, count) : reserve_anew(&seq, count, above, clock);
+	XLogRecPtr	lsn = PageGetLSN(BufferGetPage(seq.buffer));
+
+	UnlockReleaseBuffer(seq.buffer);
+	XLogFlush(lsn);
+	return first;
+}
+
+/*
+ * Before a reservation, raise *above to the newest token that a fence has
+ * seen, if that may be above the position.
+ *
+ * Rows of fences that came without it came before the server started, as a
+ * rule, and the first reservation after that is one after a checkpoint; or
+ * they came before the first token.  To ask again after each checkpoint costs
+ * little, and needs no memory of what has been asked.
+ */
+void
+sequence_prepare(Relation sequence, int64 *above)
+{
+	SequencePage seq = lock_sequence_page(sequence, BUFFER_LOCK_SHARE);
+	bool		ask = last_reserved(seq.data) == 0 || !is_logged(&seq);
+
+	UnlockReleaseBuffer(seq.buffer);
+	if (ask)
+		*above = Max(*above, newest_fenced_token());
+}
