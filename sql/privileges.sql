@@ -71,6 +71,77 @@ SELECT current_user;
 DELETE FROM advisory_lock.fences;
 RESET ROLE;
 
+-- A fence belongs to the role that made it: its members may raise it, and the
+-- owner of the database; nobody else may, with whatever token.
+CREATE ROLE regress_advisory_lock_job;
+CREATE ROLE regress_advisory_lock_member IN ROLE regress_advisory_lock_job;
+CREATE ROLE regress_advisory_lock_apart NOINHERIT IN ROLE regress_advisory_lock_job;
+SELECT advisory_lock.unlock('c');
+SELECT advisory_lock.lock('c') AS token1 \gset
+SELECT advisory_lock.unlock('c');
+SELECT advisory_lock.lock('c') AS token2 \gset
+SELECT advisory_lock.unlock('c');
+SELECT advisory_lock.lock('c') AS token3 \gset
+SET ROLE regress_advisory_lock_job;
+SELECT advisory_lock.fence('theirs', :token1);
+SET ROLE regress_advisory_lock_user;
+SELECT advisory_lock.fence('theirs', :token3);
+\set VERBOSITY sqlstate
+SELECT advisory_lock.fence('theirs', :old_token);
+SET ROLE regress_advisory_lock_apart;
+SELECT advisory_lock.fence('theirs', :token3);
+\set VERBOSITY default
+RESET ROLE;
+SELECT name, token = :token1 AS as_before, owner FROM advisory_lock.fences WHERE name = 'theirs';
+SET ROLE regress_advisory_lock_member;
+SELECT advisory_lock.fence('theirs', :token2);
+SET ROLE pg_database_owner;
+SELECT advisory_lock.fence('theirs', :token3);
+SELECT name, token = :token3 AS newest, owner FROM advisory_lock.fences WHERE name = 'theirs';
+
+-- Who calls through a SECURITY DEFINER function is the function's owner.
+RESET ROLE;
+CREATE FUNCTION regress_fence(bigint) RETURNS void LANGUAGE sql SECURITY DEFINER
+AS $$ SELECT advisory_lock.fence('theirs', $1) $$;
+ALTER FUNCTION regress_fence(bigint) OWNER TO regress_advisory_lock_job;
+SET ROLE regress_advisory_lock_user;
+SELECT regress_fence(:token3);
+RESET ROLE;
+ALTER FUNCTION regress_fence(bigint) OWNER TO regress_advisory_lock_user;
+SET ROLE regress_advisory_lock_job;
+\set VERBOSITY sqlstate
+SELECT regress_fence(:token3);
+\set VERBOSITY default
+RESET ROLE;
+DROP FUNCTION regress_fence(bigint);
+
+-- When the role is gone, the owner of the database is left.
+DROP ROLE regress_advisory_lock_member, regress_advisory_lock_apart, regress_advisory_lock_job;
+SELECT advisory_lock.fence('theirs', :token3);
+SET ROLE regress_advisory_lock_user;
+\set VERBOSITY sqlstate
+SELECT advisory_lock.fence('theirs', :token3);
+
+-- Forgetting is the database owner's, and a forgotten name is as it was.
+SELECT advisory_lock.forget_fences('0');
+SELECT advisory_lock.raise_tokens(:token3);
+RESET ROLE;
+SELECT advisory_lock.forget_fences(NULL);
+SELECT advisory_lock.forget_fences('-1 s');
+\set VERBOSITY default
+SELECT advisory_lock.forget_fences('178000000 years');
+SET ROLE pg_database_owner;
+SELECT advisory_lock.forget_fences('1 hour');
+UPDATE advisory_lock.fences SET fenced_at = fenced_at - interval '2 hours' WHERE name = 'theirs';
+SELECT advisory_lock.forget_fences('1 hour');
+RESET ROLE;
+SET ROLE regress_advisory_lock_user;
+SELECT advisory_lock.fence('theirs', :token1);
+RESET ROLE;
+SELECT name, token = :token1 AS older, owner FROM advisory_lock.fences WHERE name = 'theirs';
+SELECT advisory_lock.forget_fences('0') > 0 AS forgotten;
+TABLE advisory_lock.fences;
+
 SELECT advisory_lock.unlock_all();
 DROP SEQUENCE regress_advisory_lock_seq;
 DROP ROLE regress_advisory_lock_user;
