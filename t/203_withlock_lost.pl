@@ -176,6 +176,110 @@ cmp_ok(time - $begin, '<', 12, '... for 8 s');
 like($running->stderr, qr/does not answer/, '... and that is the reason given');
 $proxy->close;
 
+# Gone at the last moment: the command has ended, but without its lock
+$proxy = Proxy->new($node);
+foreach my $case (['a'], ['a', '--also', 'z'])
+{
+	my $last = $case->[-1];
+	$running = start_withlock(@$case, @no_delay, '--db', $proxy->conninfo, '--', 'sh', '-c',
+		'trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done');
+	$running->wait_output(qr/ready/);
+	$proxy->inject("SELECT advisory_lock.unlock('$last')");
+	wait_until { $node->safe_psql('postgres', "SELECT advisory_lock.is_locked('$last')") eq 'f' } 'it is gone';
+	kill 'TERM', $running->pid;
+	is($running->wait, 74, "the lock $last of @$case is gone when the command ends");
+	like($running->stderr, qr/^withlock: lock "a" is lost: .*not held/m, '... and that is said');
+}
+
+# A command is not started on a lock that was lost while withlock was stopped:
+# neither when the session has ended, which shows, nor when it has not
+foreach my $loss ('terminate', 'unlock')
+{
+	my $holder = session($node);
+	$holder->query("SELECT advisory_lock.lock('stale')");
+	my $waiter = start_withlock('stale', @no_delay, '--db', $proxy->conninfo, '--', 'echo', 'run');
+	wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1' } 'it waits';
+	kill 'STOP', $waiter->pid;
+	wait_until { process_state($waiter->pid) eq 'T' } 'it is stopped';
+	$holder->query("SELECT advisory_lock.unlock('stale')");
+	wait_until { $node->safe_psql('postgres', "SELECT advisory_lock.is_locked('stale')") eq 't' } 'it is granted';
+	# the grant is on its way to withlock when the server says that it waits for more
+	wait_until
+	{
+		$node->safe_psql('postgres', "SELECT state FROM pg_stat_activity WHERE application_name = 'withlock: stale'") eq 'idle';
+	}
+	'its session is idle';
+	if ($loss eq 'terminate') { terminate_holder('stale'); }
+	else { $proxy->inject('SELECT pg_advisory_unlock_all()'); }
+	wait_until { $node->safe_psql('postgres', "SELECT advisory_lock.is_locked('stale')") eq 'f' } 'it is lost';
+	kill 'CONT', $waiter->pid;
+	$waiter->wait_errors(qr/lock "stale"/);
+	is($waiter->stdout, '', "$loss while withlock is stopped: the command is not started");
+	kill 'TERM', $waiter->pid;
+	$waiter->wait;
+	is($waiter->stdout, '', '... nor later');
+	$holder->quit;
+}
+# Stopped, and still held: it is
+my $before = start_withlock('stale', '--', 'sleep', '1');
+$before->wait_command;
+my $late = start_withlock('stale', '--', 'echo', 'run');
+wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1' } 'it waits';
+kill 'STOP', $late->pid;
+$before->wait;
+wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '0' } 'it is granted';
+kill 'CONT', $late->pid;
+is($late->wait, 0, 'stopped while it was granted the lock, and still holding it');
+is($late->stdout, "run\n", '... the command runs');
+
+# Where the server keeps nobody off, there is no grace unless it is asked for
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
+foreach my $case (['by a transaction', 'postgres', '--transaction'], ['without the extension', 'bare'],
+	['without a delay', 'postgres', '--lock-delay', '0'])
+{
+	my ($what, $database, @options) = @$case;
+	my $end_session = sub {
+		$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: none'");
+	};
+	$running = start_withlock('none', '-v', @options, '-d', conninfo($node, $database), '--', @obedient);
+	$running->wait_output(qr/ready/);
+	$end_session->();
+	is($running->wait, 74, "lost, $what");
+	unlike($running->stdout, qr/end/, '... the command is killed, not told');
+	like($running->stderr, qr/keeps nobody off/, '... as -v has said');
+
+	$running = start_withlock('none', '--grace', '30s', @options, '-d', conninfo($node, $database), '--', @obedient);
+	$running->wait_output(qr/ready/);
+	$end_session->();
+	is($running->wait, 74, '... and with --grace');
+	like($running->stdout, qr/end/, '... it is told');
+}
+# The grace fits into the delay
+$running = start_withlock('none', '--lock-delay', '2s', '--', @stubborn);
+$running->wait_output(qr/ready/);
+$begin = time;
+terminate_holder('none');
+is($running->wait, 74, 'lost, with a delay of 2 s');
+cmp_ok(time - $begin, '<', 4, '... the grace is shorter than the delay');
+
+# A loss is one line, the rest of libpq's words is for -v
+foreach my $case (['terminated', sub { terminate_holder('line') }], ['cut', sub { $proxy->cut }])
+{
+	my ($what, $lose) = @$case;
+	$running = start_withlock('line', @no_delay, '--db', $proxy->conninfo, '--', @obedient);
+	$running->wait_output(qr/ready/);
+	$lose->();
+	is($running->wait, 74, "a session that is $what");
+	like($running->stderr, qr/\Awithlock: lock "line" is lost: [^\n]{10,}; sending SIGTERM to the command\n\z/,
+		'... is one line');
+}
+$proxy->close;
+
+# What the server warns of reaches the user
+$running = start_withlock('job-c5cd926bdf8b1673', '--', 'sh', '-c', 'withlock -n job-45f2cc9a4e570bef true; sleep 1');
+$running->wait;
+like($running->stderr, qr/job-45f2cc9a4e570bef.*job-c5cd926bdf8b1673|job-c5cd926bdf8b1673.*job-45f2cc9a4e570bef/, 'two names with one key: the warning names both');
+
 # W23: the lock cannot be released
 $proxy = Proxy->new($node);
 $running = start_withlock('c', @no_delay, '--db', $proxy->conninfo, '--', 'sh', '-c',
@@ -217,7 +321,7 @@ EOT
 my $first = start_withlock('d', @no_delay, '-U', 'hasty', '--', 'sh', '-c', 'sleep 3; exit 4');
 $first->wait_command;
 my $second = start_withlock('d', @no_delay, '-U', 'hasty', '--', 'sh', '-c', 'sleep 2; exit 5');
-my $third = start_withlock('e', @no_delay, '-U', 'hasty', '--transaction', '--', 'sh', '-c', 'sleep 2; exit 6');
+my $third = start_withlock('e', '-U', 'hasty', '--transaction', '--', 'sh', '-c', 'sleep 2; exit 6');
 is($first->wait, 4, 'a role with timeouts of 1 s holds for 3 s');
 is($second->wait, 5, '... and waits as long, and holds again');
 is($third->wait, 6, '... and holds by a transaction');

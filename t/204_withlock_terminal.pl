@@ -10,6 +10,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use IO::Pty ();
+use POSIX ();
+
 use AdvisoryLock;
 use Terminal;
 use Withlock;
@@ -91,6 +94,24 @@ $terminal->run('fg; echo "status $?"');
 like($terminal->wait_for(qr/status \d+/), qr/is lost.*status 74/s, '... and that is noticed as they go on');
 $terminal->wait_prompt;
 
+# ... and a command that ignores TERM does not get one beat of its grace
+my $beats = PostgreSQL::Test::Utils::tempdir() . '/beats';
+$terminal->run(qq{withlock x -- perl -e '\$SIG{TERM} = "IGNORE"; open F, ">>", "$beats"; while (1) { syswrite F, "x"; select undef, undef, undef, 0.02 }'});
+($withlock, $command) = job();
+wait_until { -s $beats } 'the command beats';
+$terminal->type("\cZ");
+$terminal->wait_for(qr/Stopped/);
+$terminal->wait_prompt;
+is($node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')"), 1, 'the lock is lost while both are stopped');
+my $size = -s $beats;
+$terminal->run('fg');
+$terminal->wait_for(qr/is lost/);
+$terminal->wait_prompt;
+is(-s $beats, $size, 'the command does nothing more after fg');
+$terminal->run('echo "status $?"');
+like($terminal->wait_for(qr/status \d+/), qr/status 74/, '... and 74 is the status');
+$terminal->wait_prompt;
+
 # An interactive command: psql
 $terminal->run('withlock x -- psql -X -d postgres');
 $terminal->wait_for(qr/postgres=[#>] /);
@@ -144,6 +165,56 @@ $terminal->run('fg');
 $terminal->type("hello\n");
 like($terminal->wait_for(qr/input h\w+/), qr/input hello/, 'a background job that reads goes on with fg');
 $terminal->wait_prompt;
+
+# Ctrl-C ends a loop of commands, typed or in a script
+my $loop = 'while true; do withlock x -- perl -e "print STDERR qq(be) . qq(gin\n); sleep 60"; done';
+my $makefile = PostgreSQL::Test::Utils::tempdir() . '/Makefile';
+append_to_file($makefile, "all: one two\none two:\n\t-withlock x -- perl -e 'print STDERR qq(be) . qq(gin\\n); sleep 60'\n");
+foreach my $how ([undef, $loop], (map { [$_, "$_ -c '$loop'"] } qw(bash dash zsh)), ['make', "make -s -f $makefile"])
+{
+	my ($program, $line) = @$how;
+  SKIP:
+	{
+		skip "$program is not installed", 1 if $program && missing_program($program);
+		$terminal->run($line);
+		$terminal->wait_for(qr/begin/);
+		$terminal->type("\cC");
+		unlike($terminal->wait_prompt, qr/begin/, 'Ctrl-C ends ' . ($program ? "a loop of $program" : 'a loop that was typed'));
+		is(withlock('x', '-t', '5', 'true')->status, 0, '... and the lock is free');
+	}
+}
+
+# A session leader cannot be stopped, as nobody could continue it: Ctrl-Z does
+# nothing then, and Ctrl-C still ends it
+foreach my $phase ('running', 'waiting')
+{
+	my $pty = IO::Pty->new;
+	my $blocker = session($node);
+	$blocker->query("SELECT advisory_lock.lock('leader')") if $phase eq 'waiting';
+	my $leader = start_withlock({ in_child => sub {
+				$pty->make_slave_controlling_terminal;
+				POSIX::dup2(fileno($pty->slave), $_) foreach 0 .. 2;
+			} },
+		'leader', '--', $^X, '-e', '$| = 1; while (1) { print "beat\n"; select undef, undef, undef, 0.05 }');
+	my $shown = '';
+	$pty->blocking(0);
+	my $shows = sub {
+		my ($pattern) = @_;
+		wait_until { $shown .= $_ while $pty->sysread($_, 65536); $shown =~ $pattern } "it shows $pattern";
+		$shown = '';
+	};
+	$shows->($phase eq 'running' ? qr/beat/ : qr/waiting 0 s/);
+	is(getpgrp $leader->pid, $leader->pid, "a session leader, $phase");
+	$pty->syswrite("\cZ");
+	$shows->(qr/\^Z/);
+	$shows->($phase eq 'running' ? qr/beat.*beat/s : qr/waiting \d+ s.*waiting \d+ s/s);
+	unlike(process_state($leader->pid), qr/T/, 'Ctrl-Z does not freeze it');
+	$pty->syswrite("\cC");
+	is($leader->wait, 'signal 2', '... and Ctrl-C ends it');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: leader'"), 0,
+		'... and its session');
+	$blocker->quit;
+}
 
 # --- The line that is shown while waiting
 

@@ -52,7 +52,8 @@ time_left(const Run *run)
 void
 connect_enter(Run *run)
 {
-	run->session = session_start(run->options, run->conninfo, time_left(run));
+	run->session = session_start(run->options, run->conninfo, time_left(run),
+								 run->first_host);
 	connect_on_result(run, run->session ? advlock_status(run->session) : ADVLOCK_NOMEM);
 }
 

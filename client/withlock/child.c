@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,24 +21,40 @@
 
 #include "withlock/withlock.h"
 
+/* Is there such a file in the directory?  Cheap enough for after a fork. */
+static bool
+is_in_directory(const char *directory, size_t length, const char *command)
+{
+	char		file[PATH_MAX];
+	size_t		size = strlen(command) + 1;
+
+	if (length == 0)
+	{
+		directory = ".";
+		length = 1;
+	}
+	if (length + 1 + size > sizeof(file))
+		return false;
+	memcpy(file, directory, length);
+	file[length] = '/';
+	memcpy(file + length + 1, command, size);
+	return access(file, F_OK) == 0;
+}
+
 /*
  * execvp() says EACCES for a command that is nowhere in PATH if a directory
  * of PATH cannot be searched.
  */
 static bool
-is_in_path(const char *command)
+is_in_path(const char *command, const char *path)
 {
-	const char *path = getenv("PATH");
-
 	if (strchr(command, '/') || path == NULL)
 		return true;
 	while (*path)
 	{
-		int			length = (int) strcspn(path, ":");
-		char		file[PATH_MAX];
+		size_t		length = strcspn(path, ":");
 
-		if (snprintf(file, sizeof(file), "%.*s/%s", length, length ? path : ".",
-					 command) < (int) sizeof(file) && access(file, F_OK) == 0)
+		if (is_in_directory(path, length, command))
 			return true;
 		path += length + (path[length] == ':');
 	}
@@ -47,13 +62,15 @@ is_in_path(const char *command)
 }
 
 /*
- * The child's side of the fork, up to exec.  There are no threads, so what is
- * not async-signal-safe could be called, too, but not exit(): libpq's
- * connection would be closed politely, and the lock with it.  What can take
- * long, on a hung file system, happens here and not in withlock.
+ * The child's side of the fork, up to exec.  Only async-signal-safe calls
+ * here: libadvlock may have a thread that looks a name up.  execvp() is one in
+ * glibc, which searches PATH on the stack.  Never exit(): libpq's connection
+ * would be closed politely, and the lock with it.  What can take long, on a
+ * hung file system, happens here and not in withlock.
  */
 static void __attribute__((noreturn))
-become_command(char *const *argv, pid_t parent, int terminal_fd, int error_fd)
+become_command(char *const *argv, const char *path, pid_t parent, int terminal_fd,
+			   int error_fd)
 {
 	sigset_t	none;
 	int			error;
@@ -72,7 +89,7 @@ become_command(char *const *argv, pid_t parent, int terminal_fd, int error_fd)
 
 	execvp(argv[0], argv);
 	error = errno;
-	if (error == EACCES && !is_in_path(argv[0]))
+	if (error == EACCES && !is_in_path(argv[0], path))
 		error = ENOENT;
 	while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
 		continue;
@@ -82,6 +99,7 @@ become_command(char *const *argv, pid_t parent, int terminal_fd, int error_fd)
 int
 child_start(Child *child, char *const *argv, int terminal_fd)
 {
+	const char *path = getenv("PATH");
 	pid_t		self = getpid();
 	int			pipe_fds[2];
 	int			error;
@@ -91,7 +109,7 @@ child_start(Child *child, char *const *argv, int terminal_fd)
 		return errno;
 	child->pid = fork();
 	if (child->pid == 0)
-		become_command(argv, self, terminal_fd, pipe_fds[1]);
+		become_command(argv, path, self, terminal_fd, pipe_fds[1]);
 	error = errno;
 	close(pipe_fds[1]);
 	if (child->pid < 0)

@@ -26,12 +26,23 @@
 /* A check that failed for a reason that says nothing about the lock. */
 #define CHECK_RETRY_MS 1000
 
+/* What the server warned of: another name with the same key, for one. */
+static void
+tell_notices(Run *run)
+{
+	const char *notices = advlock_notice(run->session);
+
+	if (*notices)
+		say("lock \"%s\": %s", run->options->names[0], notices);
+}
+
 void
 hold_enter(Run *run)
 {
 	run->checking = run->check_again = run->resume_command = false;
 	run->check_at = now_ms() + CHECK_EVERY_MS;
 	run->answer_by = NEVER;
+	tell_notices(run);
 }
 
 static void

@@ -39,12 +39,28 @@ is_patient(const Run *run)
 		now_ms() - run->trouble_since < PATIENCE_MS;
 }
 
-/* With --keep these are no answers, either. */
+/*
+ * Can the next attempt do better?  Not after a wrong password; but who has
+ * held the lock keeps on, and with --keep what an administrator did to a wait
+ * is no answer, nor is a standby.
+ */
 static bool
 passes(const Run *run, advlock_result result)
 {
-	return session_failure_passes(run->session, result) ||
-		(run->options->keep && (result == ADVLOCK_DEADLOCK || result == ADVLOCK_CANCELED));
+	if (run->session && advlock_may_pass(run->session))
+		return true;
+	switch (result)
+	{
+		case ADVLOCK_CONNECTION:
+		case ADVLOCK_LOST:
+			return run->options->keep && run->held_since > 0;
+		case ADVLOCK_STANDBY:
+		case ADVLOCK_DEADLOCK:
+		case ADVLOCK_CANCELED:
+			return run->options->keep;
+		default:
+			return false;
+	}
 }
 
 /* Say what failed; the same again only to who wants to know everything. */
@@ -101,6 +117,8 @@ retry_enter(Run *run)
 {
 	int64_t		pause;
 
+	if (run->session)
+		run->first_host = advlock_next_host(run->session);
 	run_close_session(run);
 	run->attempts++;
 	pause = back_off_ms(run->attempts);

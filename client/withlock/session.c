@@ -23,7 +23,8 @@
 #define TOO_MANY_CONNECTIONS "53300"
 
 advlock *
-session_start(const Options *options, const char *conninfo, int timeout_ms)
+session_start(const Options *options, const char *conninfo, int timeout_ms,
+			  int first_host)
 {
 	advlock_open_options open;
 	char		application_name[APPLICATION_NAME_SIZE];
@@ -34,6 +35,7 @@ session_start(const Options *options, const char *conninfo, int timeout_ms)
 	open.conninfo = conninfo;
 	open.application_name = application_name;
 	open.timeout_ms = timeout_ms;
+	open.first_host = first_host;
 	open.transaction = options->transaction;
 	open.allow_pooler = options->allow_pooler || options->transaction;
 	return advlock_start_open(&open);
@@ -110,23 +112,6 @@ session_explain(const Options *options, const advlock *session, advlock_result r
 			  *error ? error : advlock_result_text(result));
 	if (advice(session, result))
 		say_error("hint: %s", advice(session, result));
-}
-
-bool
-session_failure_passes(const advlock *session, advlock_result result)
-{
-	static const char *const lasting[] = {"28", "3D", "42"};
-	size_t		i;
-
-	if (result != ADVLOCK_CONNECTION && result != ADVLOCK_LOST &&
-		result != ADVLOCK_STANDBY)
-		return false;
-	for (i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
-	{
-		if (has_state(session, lasting[i]))
-			return false;
-	}
-	return true;
 }
 
 bool

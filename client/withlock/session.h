@@ -12,9 +12,12 @@
 
 #include "withlock/withlock.h"
 
-/* Begin to connect; timeout_ms -1 for ever.  NULL if memory ran out. */
+/*
+ * Begin to connect, with this host of the list; timeout_ms -1 for ever.  NULL
+ * if memory ran out.
+ */
 extern advlock *session_start(const Options *options, const char *conninfo,
-							  int timeout_ms);
+							  int timeout_ms, int first_host);
 
 /* Begin to take all that the options ask for, within timeout_ms. */
 extern advlock_result session_start_lock(advlock *session, const Options *options,
@@ -26,12 +29,6 @@ extern int	session_failure_status(const Options *options, advlock_result result)
 /* Say why, naming the lock, and what can be done. */
 extern void session_explain(const Options *options, const advlock *session,
 							advlock_result result);
-
-/*
- * Can the next attempt to get a session do better?  Not after a wrong password
- * or without such a database.
- */
-extern bool session_failure_passes(const advlock *session, advlock_result result);
 
 /* Is there a server, only that it is full, starting or stopping? */
 extern bool session_server_is_busy(const advlock *session);

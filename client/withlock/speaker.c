@@ -60,7 +60,8 @@ write_words(const char *words, size_t size)
 }
 
 /*
- * The process.  It keeps nothing but the socket and stderr: no connection,
+ * The process; there may have been a thread before the fork that looked a name
+ * up, so only async-signal-safe calls here.  It keeps nothing but the socket and stderr: no connection,
  * and no pipe whose end somebody waits for.
  */
 static void __attribute__((noreturn))

@@ -79,6 +79,9 @@ start_enter(Run *run)
 	run->proven_at = run->loop.slept_at;
 	run->patience_until = run->held_since + SPEAKER_PATIENCE_MS;
 	run->grace_ms = session_grace_ms(run->options, run->session);
+	if (run->options->on_lost == ON_LOST_TERM && run->grace_ms == 0)
+		say_verbose("the server keeps nobody off after a loss: the command would be "
+					"killed at once; --grace gives it time beside the next holder");
 	say_verbose("lock \"%s\": obtained after %.3f s", run->options->names[0],
 				(double) (run->held_since - run->started_at) / 1000);
 	if (!session_export(run->options, run->session))

@@ -93,7 +93,6 @@ stop_enter(Run *run)
 void
 stop_done(Run *run)
 {
-	run_close_session(run);
 	if (now_ms() - run->held_since >= HELD_WELL_MS)
 		run->attempts = 0;
 	if (run->options->keep && !run->ended_by_signal)
