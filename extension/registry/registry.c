@@ -304,7 +304,7 @@ try_get_segments(void)
 	ResourceOwner caller_owner = CurrentResourceOwner;
 	RegistryState *volatile state = NULL;
 	ErrorData  *volatile error = NULL;
-	uint32		attempt = header ? pg_atomic_read_u32(&header->attempt) : 0;
+	volatile uint32 attempt = header ? pg_atomic_read_u32(&header->attempt) : 0;
 
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
