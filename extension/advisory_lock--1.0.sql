@@ -215,13 +215,13 @@ COMMENT ON PROCEDURE advisory_lock.acquire_many(text[], interval, INOUT bigint[]
 -- The views.  Rows of locks are those of pg_locks, so nothing can make them
 -- wrong; the registry adds what it knows.
 
-CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer, role oid,
+CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer,
 					  OUT name text, OUT acquired_at timestamp with time zone,
 					  OUT delayed_until timestamp with time zone, OUT token bigint)
 RETURNS record
 AS 'MODULE_PATHNAME', 'advisory_lock_label'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer, oid) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
+COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
 
 CREATE FUNCTION advisory_lock.delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
 							  OUT delayed_until timestamp with time zone)
@@ -277,7 +277,7 @@ SELECT label.name,
 	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
 								  l.objid::bigint::bit(32)::integer AS key2) k
-	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid, a.usesysid) label
+	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid) label
 	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2
  WHERE l.locktype = 'advisory'
    AND l.objsubid = 2

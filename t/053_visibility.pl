@@ -31,10 +31,9 @@ sub names
 		"SET SESSION AUTHORIZATION $role; SELECT string_agg(name, ', ' ORDER BY name COLLATE \"C\") FROM advisory_lock.$view");
 }
 
-# pg_stat_activity goes by the role that logged in, and so do we: these are
-# sessions of the superuser, whose names nobody else may see.
+# A name is shown to the role that used it, whoever logged in.
 my $hidden = '<insufficient privilege>';
-is(names('alice', 'locks'), "$hidden, $hidden", "names of others' sessions are hidden");
+is(names('alice', 'locks'), "$hidden, name of alice", 'a role sees the names it used, not those of others');
 is(names('watcher', 'locks'), 'name of alice, name of bob', 'pg_monitor sees all names');
 is(names('alice', 'stats'), "$hidden, name of alice", 'statistics go by the user of the lock');
 is(names('watcher', 'stats'), 'name of alice, name of bob', 'pg_monitor sees all of them');
@@ -53,6 +52,26 @@ foreach my $role (qw(alice bob))
 is(names('alice', 'locks'), "$hidden, name of alice", 'its own name is plain');
 is( $session{bob}->query("SELECT pid = pg_backend_pid() FROM advisory_lock.locks WHERE name = 'name of bob'"),
 	't', 'in its own session too');
+
+# The keys of a lock are everybody's to see and to take; its name is not, be it
+# that one holds it, waits for it, or asks for it as somebody else.
+my $of_alice = "key1 = (advisory_lock.key('name of alice')).key1";
+my $shown = "SELECT string_agg(DISTINCT coalesce(name, 'none'), ', ') FROM advisory_lock.locks WHERE $of_alice";
+my ($key1, $key2) = split /\|/, $session{bob}->query("SELECT key1, key2 FROM advisory_lock.locks WHERE $of_alice");
+my $raw = do { local $ENV{PGUSER} = 'bob'; session($node) };
+$raw->start("SELECT pg_advisory_lock($key1, $key2)");
+$raw->wait_blocked;
+is($session{bob}->query($shown), $hidden, 'who waits for a raw key does not see its name');
+$session{alice}->query("SELECT advisory_lock.unlock('name of alice')");
+$raw->finish;
+is($session{bob}->query($shown), $hidden, 'nor who holds it');
+is($raw->query($shown), $hidden, 'nor in that session');
+is($session{alice}->query($shown), 'name of alice', 'she who used the name sees it');
+is( $session{bob}->query("SELECT string_agg(l.name, ', ') FROM pg_stat_activity AS a, advisory_lock.label($key1, $key2, a.pid) AS l"
+			. " WHERE l.name <> '$hidden'"),
+	'', 'nor does it help to ask for sessions of others');
+is($session{bob}->sqlstate_of("SELECT advisory_lock.label($key1, $key2, pg_backend_pid(), 'bob'::regrole)"),
+	'42883', 'nobody is asked whose session it is');
 
 # Statistics are reset by those who may.
 is($session{bob}->sqlstate_of('SELECT advisory_lock.reset_stats()'),

@@ -43,11 +43,11 @@ may_see_names_of(Oid role)
 
 /* Set a column to a name, or to why it is not shown. */
 static void
-set_name_column(Datum *value, bool *isnull, const char *name, Oid role)
+set_name_column(Datum *value, bool *isnull, const char *name, bool may_see)
 {
 	*isnull = name == NULL;
 	if (name)
-		*value = CStringGetTextDatum(may_see_names_of(role) ? name : "<insufficient privilege>");
+		*value = CStringGetTextDatum(may_see ? name : "<insufficient privilege>");
 }
 
 /* Set a column to a time, where 0 is none. */
@@ -60,46 +60,53 @@ set_time_column(Datum *value, bool *isnull, TimestampTz time)
 
 /*
  * The name under which the session with that label, if it has one, has the
- * lock; or NULL.  *role becomes who made the name known.
+ * lock; or NULL.
+ *
+ * A lock can be taken by its key alone, so to have it is not to know its name.
+ * Who may see the name is the role that used it: in the session of that row,
+ * if it has a label of that name, or else whoever made it known last.
  */
 static const char *
-name_of_lock(LockKey key, const Label *label, Oid *role)
+name_of_lock(LockKey key, const Label *label, bool *may_see)
 {
 	Registry   *reg = registry();
 	const char *name = NULL;
+	Oid			role = InvalidOid;
 
-	*role = InvalidOid;
-	if (reg)
+	*may_see = false;
+	if (reg && label && (name = name_by_id(reg, &label->name, &role)) != NULL)
+		*may_see = label->pid == MyProcPid || may_see_names_of(label->role);
+	if (reg && !name)
+		name = name_by_key(reg, key, &role);
+	if (name)
 	{
-		if (label)
-			name = name_by_id(reg, &label->name, role);
-		if (!name)
-			name = name_by_key(reg, key, role);
+		*may_see = *may_see || may_see_names_of(role);
+		return name;
 	}
-	return name ? name : held_name(key);
+	*may_see = true;			/* this session has used it */
+	return held_name(key);
 }
 
 /*
- * label(key1 integer, key2 integer, pid integer, role oid, OUT name text,
+ * label(key1 integer, key2 integer, pid integer, OUT name text,
  *		 OUT acquired_at timestamptz, OUT delayed_until timestamptz, OUT token bigint)
  *
- * What is known of a lock that is held or awaited by the session of a role.
+ * What is known of a lock that is held or awaited by the session with that pid.
  */
 Datum
 advisory_lock_label(PG_FUNCTION_ARGS)
 {
 	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1), KEY_PAIR};
-	Oid			role = PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3);
 	Datum		values[4] = {0};
 	bool		nulls[4] = {true, true, true, true};
 	Registry   *reg = registry_attach();
 	Label		label;
 	bool		labelled = reg && !PG_ARGISNULL(2) &&
 		label_copy(reg, key, PG_GETARG_INT32(2), &label);
-	Oid			name_role;
-	const char *name = name_of_lock(key, labelled ? &label : NULL, &name_role);
+	bool		may_see;
+	const char *name = name_of_lock(key, labelled ? &label : NULL, &may_see);
 
-	set_name_column(&values[0], &nulls[0], name, role);
+	set_name_column(&values[0], &nulls[0], name, may_see);
 	if (labelled)
 	{
 		set_time_column(&values[1], &nulls[1], label.acquired_at);
@@ -130,9 +137,11 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 		LockKey		key = delays[i].key;
 		Datum		values[4] = {0};
 		bool		nulls[4] = {false, false, false, false};
-		Oid			name_role;
+		Oid			role = InvalidOid;
+		char	   *name = name_by_key(reg, key, &role);
 
-		set_name_column(&values[0], &nulls[0], name_by_key(reg, key, &name_role), delays[i].role);
+		set_name_column(&values[0], &nulls[0], name,
+						may_see_names_of(role) || may_see_names_of(delays[i].role));
 		values[1] = Int32GetDatum(key.key1);
 		values[2] = Int32GetDatum(key.key2);
 		values[3] = TimestampTzGetDatum(delay_ends_at(&delays[i]));
@@ -153,7 +162,7 @@ put_statistics(ReturnSetInfo *rsinfo, const NameEntry *entry)
 	Datum		values[10] = {0};
 	bool		nulls[10] = {false};
 
-	set_name_column(&values[0], &nulls[0], entry->name, entry->role);
+	set_name_column(&values[0], &nulls[0], entry->name, may_see_names_of(entry->role));
 	values[1] = Int64GetDatum(entry->acquisitions);
 	values[2] = Int64GetDatum(entry->waits);
 	values[3] = Int64GetDatum(entry->timeouts);
