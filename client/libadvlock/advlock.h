@@ -121,7 +121,17 @@ typedef struct advlock_open_options
 	 */
 	int			first_host;
 
-	int			reserved[9];
+	/*
+	 * While an answer is awaited, a second connection to the server asks about
+	 * so often, and at random times, whether it still does anything; a server
+	 * that has not answered after as long again is given up (ADVLOCK_LOST).
+	 * It takes a process of the server's for a moment, no login and no slot.
+	 * Default: 15000; 0: never.  Not done behind a pooler, nor on a connection
+	 * of the caller's.
+	 */
+	int			probe_ms;
+
+	int			reserved[8];
 } advlock_open_options;
 
 /* The longest lock_delay_ms that the server accepts: one hour. */

@@ -10,6 +10,7 @@
 #include <poll.h>
 
 #include "libadvlock/internal.h"
+#include "libadvlock/probe.h"
 
 static bool
 queue_statements(advlock *h, const advl_statement *statements, int count)
@@ -47,6 +48,7 @@ advl_send(advlock *h, const advl_statement *statements, int count,
 		return advl_lose(h);
 	h->op.on_results = on_results;
 	h->op.answer_by = advl_deadline(answer_ms);
+	advl_probe_begin(h);
 	return ADVLOCK_WAITING;
 }
 
@@ -107,9 +109,20 @@ unanswered(advlock *h)
 static advlock_result
 collected(advlock *h)
 {
+	advl_probe_end(h);
 	if (h->op.nresults != h->op.nstatements || !PQexitPipelineMode(h->conn))
 		return advl_lose_because(h, "the server's answers do not match what it was asked");
 	return ADVLOCK_OK;
+}
+
+/* Nothing of the server moves any more. */
+static advlock_result
+frozen(advlock *h)
+{
+	advlock_result r = advl_lose_because(h, "the server does not answer any more");
+
+	h->may_pass = true;
+	return r;
 }
 
 /*
@@ -128,7 +141,9 @@ advl_receive(advlock *h)
 		return collected(h);
 	if (!readable || PQstatus(h->conn) == CONNECTION_BAD)
 		return advl_lose(h);
-	return advl_remaining(h->op.answer_by) == 0 ? unanswered(h) : ADVLOCK_WAITING;
+	if (advl_remaining(h->op.answer_by) == 0)
+		return unanswered(h);
+	return advl_probe_go_on(h) ? ADVLOCK_WAITING : frozen(h);
 }
 
 /*

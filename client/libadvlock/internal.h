@@ -151,6 +151,15 @@ typedef struct advl_way
 	advlock_result (*release_all) (advlock *h, int answer_ms);
 } advl_way;
 
+/* A look on the side whether the server is still there, see probe.c. */
+typedef struct advl_probe
+{
+	int			fd;				/* -1: none under way */
+	bool		asked;			/* connected, and the question is sent */
+	int64_t		at;				/* when to begin; NEVER: not wanted */
+	int64_t		by;				/* when it must have come on; NEVER: not begun */
+} advl_probe;
+
 struct advlock
 {
 	PGconn	   *conn;
@@ -177,6 +186,7 @@ struct advlock
 	advl_text	notices_read;	/* what advlock_notice() returned */
 	advl_lock  *held;			/* latest first */
 	advl_operation op;
+	advl_probe	probe;
 
 	/* Gets an operation's result, and may go on with another; or NULL. */
 	advlock_result (*on_end) (advlock *h, advlock_result r);

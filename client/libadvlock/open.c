@@ -13,6 +13,9 @@
 #include "libadvlock/hosts.h"
 #include "libadvlock/internal.h"
 
+/* A thousand that wait are 67 probes a second. */
+#define PROBE_MS 15000
+
 /*
  * Refuse what libpq cannot parse, in our own words: libpq's cite the part
  * that is wrong, and that may be the password.
@@ -44,6 +47,7 @@ new_handle(const advlock_open_options *o)
 	h->open_deadline = NEVER;
 	h->way = advl_choose_way(h->options.transaction != 0, false);
 	h->status = ADVLOCK_CONNECTION;
+	h->probe.fd = -1;
 	advl_end(h);
 	return h;
 }
@@ -55,6 +59,7 @@ advlock_open_options_init(advlock_open_options *o)
 		return;
 	memset(o, 0, sizeof(*o));
 	o->timeout_ms = -1;
+	o->probe_ms = PROBE_MS;
 }
 
 advlock *

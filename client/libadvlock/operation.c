@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "libadvlock/internal.h"
+#include "libadvlock/probe.h"
 
 /* How much longer than a lock's own timeout we wait for its answer. */
 #define GRACE_MS 1000
@@ -43,6 +44,7 @@ advl_end(advlock *h)
 {
 	advl_operation *op = &h->op;
 
+	advl_probe_end(h);
 	advl_clear_results(h);
 	advl_locks_free(&op->wanted);
 	advl_locks_free(&op->taken);

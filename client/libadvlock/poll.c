@@ -10,6 +10,7 @@
 #include <poll.h>
 
 #include "libadvlock/internal.h"
+#include "libadvlock/probe.h"
 
 /* All answers are in: let the operation go on. */
 static advlock_result
@@ -104,6 +105,15 @@ advlock_events(const advlock *h)
 	return POLLIN;
 }
 
+/* The shorter of two times in ms; -1 is for ever. */
+static int
+sooner(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
 int
 advlock_wait_ms(const advlock *h)
 {
@@ -112,7 +122,7 @@ advlock_wait_ms(const advlock *h)
 	if (h->op.on_ready != NULL || h->op.on_timer != NULL)
 		return advl_remaining(h->op.wake_at);
 	if (h->op.on_results != NULL)
-		return advl_remaining(h->op.answer_by);
+		return sooner(advl_remaining(h->op.answer_by), advl_probe_wait_ms(h));
 	return -1;
 }
 
