@@ -172,6 +172,7 @@ struct advlock
 	advl_hosts *hosts;			/* while connecting */
 	int			next_host;
 	bool		connected;		/* the attempt got as far as a session */
+	bool		in_recovery;	/* a standby, and that is allowed */
 	int			pid;			/* of the server process */
 	int			client_pid;		/* the same as libpq was told it */
 	char		database[48];	/* see advlock_database() */

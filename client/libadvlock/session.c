@@ -79,13 +79,28 @@ has_stub_locks(const advlock *h)
 		!h->options.transaction;
 }
 
+/*
+ * Whoever answered while we connected said that it is no standby, and the
+ * statement came to one all the same: pgpool distributes them, for one.
+ */
+static bool
+is_distributed(const advlock *h)
+{
+	const char *standby = PQparameterStatus(h->conn, "in_hot_standby");
+
+	return h->pid != h->client_pid && standby != NULL && strcmp(standby, "off") == 0;
+}
+
 static advlock_result
 judge(advlock *h, bool in_recovery)
 {
 	if (in_recovery && !h->options.allow_standby)
-		return refuse(h, ADVLOCK_STANDBY,
+		return refuse(h, ADVLOCK_STANDBY, is_distributed(h) ?
+					  "a pooler such as pgpool sends the statements to a standby\n"
+					  "HINT:  Connect to the primary, or turn load_balance_mode off." :
 					  "the server is a standby\n"
 					  "HINT:  Its locks are its own; connect to the primary.");
+	h->in_recovery = in_recovery;
 	if (h->pid != h->client_pid && !h->options.allow_pooler && !h->options.transaction)
 		return refuse(h, ADVLOCK_POOLER,
 					  "a connection pooler is between this client and the server\n"

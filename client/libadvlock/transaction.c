@@ -123,13 +123,20 @@ forget_ended(advlock *h)
 		advl_locks_free(&h->held);
 }
 
+/* A role that only reads by default takes locks, with tokens, all the same. */
+static const char *
+begin_sql(const advlock *h)
+{
+	return h->in_recovery ? "BEGIN" : "BEGIN READ WRITE";
+}
+
 static advlock_result
 attempt(advlock *h, const advl_statement *take, const char *lock_timeout,
 		const char *look)
 {
 	const advl_lock *lock = h->op.wanted;
 	advl_statement statements[4] = {
-		{.sql = advl_in_transaction(h) ? "SAVEPOINT advlock" : "BEGIN"},
+		{.sql = advl_in_transaction(h) ? "SAVEPOINT advlock" : begin_sql(h)},
 		{settings_sql, 1, {lock_timeout}, false},
 		*take,
 		{look, 2, {lock->name, advl_mode_text(lock)}, true},

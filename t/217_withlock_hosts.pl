@@ -35,6 +35,19 @@ pass('with --keep, and again when the lock was lost');
 kill 'TERM', $leader->pid;
 $leader->wait;
 
+# A role that only reads by default is on the primary all the same.
+$node->safe_psql('postgres', <<'EOT');
+CREATE ROLE reader LOGIN;
+GRANT USAGE ON SCHEMA advisory_lock TO reader;
+ALTER ROLE reader SET default_transaction_read_only = on;
+EOT
+foreach my $options ([], ['--transaction'])
+{
+	my $ended = withlock('x', '-d', conninfo($node), '-U', 'reader', @$options, '--', 'sh', '-c', 'echo $WITHLOCK_TOKEN');
+
+	like($ended->stdout, qr/^[1-9]\d*$/, "a role that reads by default has the lock and a token @$options") or diag $ended->stderr;
+}
+
 my $ended = withlock('x', '-d', "host=$dir,$dir/nowhere port=$port", '-t', '2s', 'true');
 is($ended->status, 69, 'none of them answers');
 is(() = $ended->stderr =~ /failed: /g, 2, '... and each is named with a reason');
