@@ -12,6 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Client;
 use Withlock;
 
 my $node = start_node('main');
@@ -100,6 +101,120 @@ kill 'KILL', $left;
 # not end the session: the release that follows works.
 $ended = withlock('x', '-v', '/nonexistent');
 unlike($ended->stderr, qr/could not be released/, 'a failed exec leaves the session alone');
+
+# --- Odd surroundings
+
+# Who reads stdout stops early
+pipe(my $reader, my $writer) or die "could not create a pipe: $!";
+my $early = start_withlock({ in_child => sub { POSIX::dup2(fileno $writer, 1); close $reader; } },
+	'x', '--', 'sh', '-c', 'echo one; sleep 0.2; yes');
+close $writer;
+readline $reader;
+close $reader;
+is($early->wait, 128 + POSIX::SIGPIPE(), 'SIGPIPE of the command is the status when stdout is closed early');
+is(withlock('x', '-n', 'true')->status, 0, '... and the lock is free');
+ok(withlock({ stdout => '/dev/full' }, '--list')->status == 70, 'what was asked for on stdout and did not get there is 70') if -c '/dev/full';
+
+# No controlling terminal, stdin closed, a session of its own
+$ended = withlock({ in_child => sub { POSIX::setsid(); POSIX::close(0); } }, 'x', '-v', '--', 'sh', '-c', 'exit 6');
+is($ended->status, 6, 'without a controlling terminal all works');
+
+# An environment of megabytes, which leaves no room for another variable
+my %large = map { ("LARGE_$_" => 'x' x 100_000) } 1 .. 19;
+$ended = withlock({ env => \%large }, 'x', '--', 'sh', '-c', 'echo ${#LARGE_19}');
+is($ended->stdout, "100000\n", 'an environment of two megabytes is passed on');
+# withlock itself fits, with its variables the command does not: a quarter of
+# the stack's limit is for both
+SKIP:
+{
+	skip 'the limit of the stack is not 8 MB', 2 unless `sh -c 'ulimit -s'` eq "8192\n";
+	my $room = 2_097_152 - 1_903_000;
+	my @tried = map
+	{
+		withlock({ env => { %large, MORE => 'x' x 100_000, REST => 'x' x ($room - 100_000 - $_) } },
+			'N' x 1000, '--', 'true')
+	} map { $_ * 1000 } 0 .. 20;
+	cmp_ok(scalar(grep { $_->status eq '126' } @tried), '>', 0,
+		'one without room for the variables of the command: 126');
+	my ($refused) = grep { $_->status eq '126' } @tried;
+	like($refused ? $refused->stderr : '', qr/too long/, '... with the reason');
+}
+
+# Locales: there are none for withlock, however they are called
+foreach my $locale ('tr_TR.UTF-8', 'nowhere', 'C', 'ja_JP.SJIS')
+{
+	$ended = withlock({ env => { LC_ALL => $locale, LANG => $locale } }, "I\xc3\xa9", '-t', '0.5', '-v', '--', 'sh', '-c', 'printf %s "$WITHLOCK_NAME"; exit 5');
+	is($ended->status, 5, "LC_ALL=$locale");
+	is($ended->stdout, "I\xc3\xa9", '... the name is what it was');
+}
+
+# Clocks that jump: those of deadlines are not among them
+SKIP:
+{
+	my $reason = cannot_compile();
+	skip $reason, 4 if $reason;
+
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	append_to_file("$directory/jump.c", <<'EOT');
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+
+/* A day on, a day back. */
+static long
+jump(void)
+{
+	static long calls;
+
+	return ++calls % 2 ? 86400 : -86400;
+}
+
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int			result = (int) syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_REALTIME)
+		now->tv_sec += jump();
+	return result;
+}
+
+int
+gettimeofday(struct timeval *now, void *zone)
+{
+	struct timespec t;
+
+	(void) zone;
+	syscall(SYS_clock_gettime, CLOCK_REALTIME, &t);
+	now->tv_sec = t.tv_sec + jump();
+	now->tv_usec = t.tv_nsec / 1000;
+	return 0;
+}
+
+time_t
+time(time_t *now)
+{
+	struct timespec t;
+
+	syscall(SYS_clock_gettime, CLOCK_REALTIME, &t);
+	t.tv_sec += jump();
+	if (now)
+		*now = t.tv_sec;
+	return t.tv_sec;
+}
+EOT
+	compile("$directory/jump.so", ["$directory/jump.c"], '-shared', '-fPIC');
+	my $jumping = { env => { LD_PRELOAD => "$directory/jump.so" } };
+	my $holder = session($node);
+	$holder->query("SELECT advisory_lock.lock('jump')");
+	$ended = withlock($jumping, 'jump', '-t', '2', 'true');
+	is($ended->status, 75, 'with a clock that jumps, -t ends a wait');
+	cmp_ok($ended->seconds, '>', 1.9, '... not before its time');
+	cmp_ok($ended->seconds, '<', 20, '... nor much later');
+	$holder->quit;
+	is(withlock($jumping, 'jump', '--', 'sh', '-c', 'exit 5')->status, 5, '... and a command runs');
+}
 
 # --- The environment
 
