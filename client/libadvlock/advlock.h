@@ -152,8 +152,8 @@ typedef struct advlock_options
 	/*
 	 * Keep others off the name for so long when this session ends without
 	 * unlocking; -1: leave the session's setting.  It stays in force for the
-	 * session.  At most ADVLOCK_MAX_LOCK_DELAY_MS.  Without effect where the
-	 * server has no registry.
+	 * session.  At most ADVLOCK_MAX_LOCK_DELAY_MS.  Without effect unless
+	 * advlock_has_registry().
 	 */
 	int			lock_delay_ms;
 
@@ -202,13 +202,16 @@ extern advlock *advlock_start_attach(PGconn *conn, const advlock_open_options *o
 
 /*
  * Release all locks of the handle and free it.  An own connection is closed;
- * an attached one stays open.  NULL is fine.  Does not block for longer than
- * one second: a server that does not answer frees the locks when it notices.
+ * an attached one stays open.  NULL is fine.  Does not block for much longer
+ * than one second.
  *
- * While a lock is waited for, an own connection is just closed: the server
- * ends the wait, and releases what is held, within about half a second.  On
- * an attached connection the wait is canceled with PQcancel(), which blocks
- * for as long as libpq needs to connect.
+ * Whatever the session is doing, no lock of the handle is left in it: a wait
+ * is canceled, a failed transaction of the caller's rolled back, a query of
+ * the caller's own awaited and its results dropped.  When the server has not
+ * confirmed within that second that the locks are released, the session ends.
+ * An attached connection is unusable then: PQstatus() says CONNECTION_BAD, and
+ * all that can be done with it is PQreset() or PQfinish().  The same happens
+ * to it when an operation gives up a server that does not answer.
  */
 extern void advlock_close(advlock *h);
 
@@ -264,6 +267,13 @@ extern const char *advlock_notice(advlock *h);
  * through pg_advisory_lock(): no tokens, and a wait is cut into slices.
  */
 extern int	advlock_has_extension(const advlock *h);
+
+/*
+ * Non-zero if lock_delay_ms has an effect: the server has the registry, no
+ * pooler is between, which would release the locks of a client that has gone,
+ * and the locks are session-level ones.
+ */
+extern int	advlock_has_registry(const advlock *h);
 
 /*
  * The libpq connection, for queries of the caller's own in the same session;
@@ -344,7 +354,12 @@ extern advlock_result advlock_with_lock(advlock *h, const char *name,
  * Ask the server, in one round trip, whether every lock of the handle is
  * still held: ADVLOCK_OK, or ADVLOCK_LOST with the name in advlock_error().
  * A lock that was lost and taken again has another token and counts as lost.
- * A server that does not answer within ten seconds counts as lost too.
+ * Where the extension cannot be asked any more, pg_locks is.
+ *
+ * ADVLOCK_SERVER with advlock_status() at ADVLOCK_OK: the server lives but
+ * could not tell, because somebody rewrites a catalog, for one; it says so
+ * within a few seconds.  The session holds what it held; ask again.  A server
+ * that does not answer at all within ten seconds counts as lost.
  */
 extern advlock_result advlock_check(advlock *h);
 

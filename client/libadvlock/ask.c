@@ -103,17 +103,16 @@ static advlock_result
 answered(advlock *h)
 {
 	PGresult   *answer = h->op.results[h->op.asked_at];
-	const char *by_keys = h->op.question->by_keys;
 
-	if (PQresultStatus(answer) == PGRES_TUPLES_OK || by_keys == NULL ||
-		advl_state(answer)[0] == '\0' || !h->way->extension || h->op.asked_core)
+	if (PQresultStatus(answer) == PGRES_TUPLES_OK || advl_state(answer)[0] == '\0' ||
+		h->op.asked_core)
 	{
 		h->op.results[h->op.asked_at] = h->op.results[0];
 		h->op.results[0] = answer;
 		return h->op.on_answer(h);
 	}
 	h->op.asked_core = true;
-	return send_question(h, by_keys, advl_remaining(h->op.answer_by));
+	return send_question(h, h->op.question->by_keys, advl_remaining(h->op.answer_by));
 }
 
 /*

@@ -21,7 +21,7 @@
 static bool
 finish_operation(advlock *h, int64_t deadline)
 {
-	if (!h->ready)
+	if (h->own_conn && !h->ready)
 		return false;
 	if (h->op.wanted != NULL || h->op.permit != NULL)
 	{

@@ -35,6 +35,13 @@ advlock_has_extension(const advlock *h)
 	return h != NULL && h->way->extension;
 }
 
+/* A pooler releases what a client held that has gone. */
+int
+advlock_has_registry(const advlock *h)
+{
+	return h != NULL && h->registry && h->pid == h->client_pid;
+}
+
 PGconn *
 advlock_connection(const advlock *h)
 {

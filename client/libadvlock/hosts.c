@@ -320,7 +320,7 @@ init(advlock *h, const advlock_open_options *o)
 	w->passes = strcmp(advl_text_str(&w->params.target), "prefer-standby") == 0 ? 2 : 1;
 	w->order = make_order(w->count, first % w->count, w->params.shuffle);
 	if (w->order == NULL)
-		(void) advl_no_memory(h);
+		h->status = advl_no_memory(h);
 	return w->order != NULL;
 }
 

@@ -130,8 +130,8 @@ take_back_delay(advlock *h)
 }
 
 /*
- * Make an attached connection fail at its next use, so that the server ends
- * the session, and bring libpq out of pipeline mode.
+ * Make an attached connection unusable, so that the server ends the session.
+ * libpq learns it at once; PQreset() also ends its pipeline mode.
  */
 static void
 break_connection(PGconn *conn)
@@ -142,10 +142,6 @@ break_connection(PGconn *conn)
 		(void) shutdown(fd, SHUT_RDWR);
 	while (PQconsumeInput(conn) && PQstatus(conn) == CONNECTION_OK)
 		;
-	do
-		PQclear(PQgetResult(conn));
-	while (PQisBusy(conn));
-	(void) PQexitPipelineMode(conn);
 }
 
 /*

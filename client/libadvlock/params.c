@@ -208,7 +208,7 @@ expand_common(advlock *h, keywords k, advl_params *p)
 	options = conn == NULL ? NULL : PQconninfo(conn);
 	if (options == NULL)
 	{
-		(void) advl_no_memory(h);
+		h->status = advl_no_memory(h);
 		ok = false;
 	}
 	else if (strcmp(value_of(options, "port"), no_ports) != 0)
@@ -233,7 +233,7 @@ expand_hosts(advlock *h, keywords k, advl_params *p)
 	options = conn == NULL ? NULL : PQconninfo(conn);
 	if (options == NULL)
 	{
-		(void) advl_no_memory(h);
+		h->status = advl_no_memory(h);
 		ok = false;
 	}
 	else if (strstr(PQerrorMessage(conn), no_target) == NULL)
@@ -257,7 +257,7 @@ advl_params_expand(advlock *h, const advlock_open_options *o, advl_params *p)
 	if (!p->common.broken && !p->hosts.broken && !p->hostaddrs.broken &&
 		!p->ports.broken && !p->target.broken)
 		return true;
-	(void) advl_no_memory(h);
+	h->status = advl_no_memory(h);
 	return false;
 }
 

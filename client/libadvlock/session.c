@@ -24,9 +24,24 @@
 	" FROM pg_catalog.pg_database AS d" \
 	" WHERE d.datname" ADVL_EQ "pg_catalog.current_database())"
 
-static const char probe_sql[] =
-"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), "
-ADVL_HAS_EXTENSION ", " DATABASE;
+/*
+ * Does the server keep delays?  An extension that cannot say so does not, and
+ * neither does one that this role must not use.
+ */
+#define HAS_REGISTRY \
+	"CASE WHEN " ADVL_HAS_EXTENSION " AND EXISTS (SELECT 1 FROM pg_catalog.pg_proc AS f" \
+	" WHERE f.pronamespace" ADVL_EQ "CAST(pg_catalog.to_regnamespace('advisory_lock') AS pg_catalog.oid)" \
+	" AND f.proname" ADVL_EQ "'has_registry' AND f.pronargs" ADVL_EQ "0" \
+	" AND pg_catalog.has_schema_privilege(f.pronamespace, 'USAGE')" \
+	" AND pg_catalog.has_function_privilege(f.oid, 'EXECUTE'))" \
+	" THEN " ADVL_ASK("advisory_lock.has_registry()") " ELSE false END"
+
+#define PROBE(has_registry) \
+	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), " \
+	ADVL_HAS_EXTENSION ", " DATABASE ", " has_registry
+
+/* [with transaction-level locks], which know no delay */
+static const char *const probe_sql[2] = {PROBE(HAS_REGISTRY), PROBE("false")};
 
 /*
  * $1 is the process libpq connected to, or NULL if a pooler is allowed.  A
@@ -39,6 +54,12 @@ ADVL_HAS_EXTENSION ", " DATABASE;
  * A session that waits and holds must not be ended for it, and the server
  * must notice within 25 s that our host is gone (we notice within 10 s).
  * What a server does not have is left out: current_setting() gives NULL.
+ *
+ * The check of the connection is for those who wait: it takes a client that
+ * was killed out of the queue.  Each check is six system calls, in every
+ * session that waits, so they are far apart: whoever closes a handle cancels
+ * its wait anyway, and one that was killed gives the lock on as soon as it is
+ * granted, when the answer finds nobody.
  * Only on Linux does every server that has client_connection_check_interval
  * also accept it.
  */
@@ -52,7 +73,7 @@ static const char settings_sql[] =
 " ('tcp_keepalives_count', '5'), ('tcp_user_timeout', '25000'),"
 " ('client_connection_check_interval',"
 " CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux')" ADVL_OP(">") "0"
-" THEN '500' ELSE '0' END)"
+" THEN '5000' ELSE '0' END)"
 ") AS s(name, value)"
 " WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL AND " OUR_SESSION;
 
@@ -131,6 +152,7 @@ session_done(advlock *h)
 	h->pid = (int) pid;
 	h->client_pid = PQbackendPID(h->conn);
 	h->way = advl_choose_way(h->options.transaction != 0, advl_is_true(probe, 2));
+	h->registry = advl_is_true(probe, 4);
 	snprintf(h->database, sizeof(h->database), "%s", advl_value(probe, 3));
 	return judge(h, advl_is_true(probe, 1));
 }
@@ -157,7 +179,7 @@ advl_start_session(advlock *h, int64_t deadline)
 		statements[n++] = (advl_statement) {settings_sql, 1, {only_pid}, true};
 	if (own && h->options.allow_standby)
 		statements[n++] = (advl_statement) {allow_standby_sql, 1, {only_pid}, true};
-	statements[n++] = (advl_statement) {.sql = probe_sql};
+	statements[n++] = (advl_statement) {.sql = probe_sql[h->options.transaction != 0]};
 	return advl_send(h, statements, n, session_done,
 					 advl_remaining(deadline));
 }

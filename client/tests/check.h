@@ -78,11 +78,14 @@ typedef struct test_case
 
 /* Each ends with an entry without a name. */
 extern const test_case argument_tests[];
+extern const test_case close_tests[];
 extern const test_case failure_tests[];
 extern const test_case locking_tests[];
 extern const test_case nonblocking_tests[];
+extern const test_case patience_tests[];
 extern const test_case server_tests[];
 extern const test_case session_tests[];
 extern const test_case transaction_tests[];
+extern const test_case trap_tests[];
 
 #endif							/* CHECK_H */

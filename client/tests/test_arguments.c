@@ -186,6 +186,8 @@ null_handles(void)
 	check(strlen(advlock_error(NULL)) > 0);
 	check_string(advlock_sqlstate(NULL), "");
 	check(!advlock_has_extension(NULL));
+	check(!advlock_has_registry(NULL));
+	check_string(advlock_notice(NULL), "");
 	check(advlock_connection(NULL) == NULL);
 	check(advlock_lock(NULL, name, NULL) == ADVLOCK_INVALID);
 	check(advlock_try_lock(NULL, name) == ADVLOCK_INVALID);

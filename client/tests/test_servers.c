@@ -70,6 +70,7 @@ session_pooler_is_allowed(void)
 	o.allow_pooler = 1;
 	a = advlock_open_with(&o);
 	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
+	check(!advlock_has_registry(a));
 	check_result(b, advlock_try_lock(b, "x"), ADVLOCK_BUSY);
 	check_result(a, advlock_check(a), ADVLOCK_OK);
 	check_result(a, advlock_unlock(a, "x"), ADVLOCK_OK);

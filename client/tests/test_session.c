@@ -46,7 +46,7 @@ settings_of_own_session(void)
 	check_string(setting(h, "search_path"), "");
 	check_string(setting(h, "client_encoding"), "UTF8");
 	check_string(setting(h, "application_name"), "my program");
-	check_string(setting(h, "client_connection_check_interval"), "500ms");
+	check_string(setting(h, "client_connection_check_interval"), "5s");
 	advlock_close(h);
 }
 
@@ -292,7 +292,7 @@ fallback_meets_extension(void)
 	advlock_options permit = with_timeout(0);
 
 	permit.permits = 1;
-	check(!advlock_has_extension(before));
+	check(!advlock_has_extension(before) && !advlock_has_registry(before));
 	(void) query("CREATE EXTENSION advisory_lock", NULL);
 	after = open_ready();
 	check(advlock_has_extension(after));
@@ -357,12 +357,53 @@ two_round_trips_to_a_lock(void)
 	advlock_close(h);
 }
 
+/* A database that cannot hold a name does not get it. */
+static void
+name_outside_encoding(void)
+{
+	static const char *const encodings[] = {"LATIN1", "SQL_ASCII"};
+	const char *const names[] = {"ascii", "\xe4\xb8\xad"};
+
+	for (size_t i = 0; i < 2; i++)
+	{
+		char		sql[200];
+		char		conninfo[1000];
+		advlock    *h;
+		advlock_options permit = with_timeout(0);
+
+		permit.permits = 1;
+		snprintf(sql, sizeof(sql), "CREATE DATABASE narrow ENCODING '%s' LOCALE 'C' TEMPLATE template0",
+				 encodings[i]);
+		(void) query(sql, NULL);
+		snprintf(conninfo, sizeof(conninfo), "%s dbname=narrow", test_conninfo);
+		for (int extension = 0; extension < 2; extension++)
+		{
+			h = advlock_open(conninfo);
+			check(advlock_has_extension(h) == extension);
+			check_result(h, advlock_try_lock(h, names[1]), ADVLOCK_INVALID);
+			check(strlen(advlock_error(h)) > 0);
+			check_result(h, advlock_lock(h, names[1], &permit), ADVLOCK_INVALID);
+			check_result(h, advlock_lock_many(h, names, 2, NULL), ADVLOCK_INVALID);
+			check_result(h, advlock_status(h), ADVLOCK_OK);
+			check_result(h, advlock_try_lock(h, "ascii"), ADVLOCK_OK);
+			check_result(h, advlock_unlock(h, "ascii"), ADVLOCK_OK);
+			(void) query_on(advlock_connection(h), extension ? "SELECT 1" :
+							"CREATE EXTENSION advisory_lock", NULL);
+			advlock_close(h);
+		}
+		wait_until("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'narrow')", NULL);
+		(void) query("DROP DATABASE narrow", NULL);
+	}
+}
+
 static void
 lock_delay_is_set(void)
 {
 	advlock    *h = open_ready();
 	advlock_options o = with_timeout(0);
 
+
+	check(advlock_has_registry(h));
 	o.lock_delay_ms = 1234;
 	check_result(h, advlock_lock(h, "x", &o), ADVLOCK_OK);
 	check_string(query_on(advlock_connection(h),
@@ -386,6 +427,7 @@ const test_case session_tests[] = {
 	{"excludes_plain_sql", "any", excludes_plain_sql},
 	{"fallback_meets_extension", "plain", fallback_meets_extension},
 	{"two_round_trips_to_a_lock", "any", two_round_trips_to_a_lock},
+	{"name_outside_encoding", "extension", name_outside_encoding},
 	{"lock_delay_is_set", "extension", lock_delay_is_set},
 	{NULL, NULL, NULL}
 };

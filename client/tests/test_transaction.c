@@ -145,6 +145,7 @@ transaction_refuses_session_locks(void)
 	advlock_options o = with_timeout(0);
 
 	o.permits = 1;
+	check(!advlock_has_registry(a));
 	check_result(a, advlock_lock(a, "p", &o), ADVLOCK_INVALID);
 	check_result(a, advlock_lock_many(a, names, 2, NULL), ADVLOCK_INVALID);
 	check_result(a, advlock_try_lock(a, "x"), ADVLOCK_OK);

@@ -116,10 +116,15 @@ hold_on_result(Run *run, advlock_result result)
 			lose(run, advlock_error(run->session));
 			break;
 		default:
-			/* the check failed, not the lock: pg_cancel_backend(), for one */
+			/*
+			 * The check failed, not the lock: pg_cancel_backend(), for one.
+			 * But whatever the server says, it lives.
+			 */
 			say_verbose("lock \"%s\": cannot check it: %s", run->options->names[0],
 						advlock_error(run->session));
 			run->checking = false;
+			if (result != ADVLOCK_NOMEM)
+				run->answer_by = NEVER;
 			run->check_at = now_ms() + CHECK_RETRY_MS;
 	}
 }
