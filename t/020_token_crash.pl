@@ -3,7 +3,8 @@
 # No fencing token comes back after a crash, though the record that covers it
 # may have been written by a transaction that is still open.  A sequence of
 # core's does come back in the same crashes; that shows that they are apt to
-# lose something.
+# lose something.  An argument says how many immediate stops there are:
+# "prove ... t/020_token_crash.pl :: 300".
 
 use strict;
 use warnings FATAL => 'all';
@@ -115,12 +116,14 @@ sub crash_rounds
 	return;
 }
 
+my $stops = $ARGV[0] // 20;
+
 # With the registry and without, where that is to be chosen.
 foreach my $preload (0, 1)
 {
 	my $node = start_node("preload_$preload", preload => $preload, conf => $conf);
 	$node->safe_psql('postgres', 'CREATE SEQUENCE core');
-	crash_rounds($node, 'an immediate stop', 20);
+	crash_rounds($node, 'an immediate stop', $stops);
 	crash_rounds($node, 'kill -9 of a backend', 4);
 	crash_rounds($node, 'kill -9 of the server', 4);
 	$node->stop;
