@@ -48,7 +48,9 @@ SELECT e.* FROM pg_temp.error_of(format('SELECT advisory_lock.lock(%L)', repeat(
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
 
 -- Only text will do as a name, so nobody locks a number by mistake.
+\set VERBOSITY sqlstate
 SELECT advisory_lock.lock(42);
+\set VERBOSITY default
 
 -- Settings of that prefix are known or refused.
 SHOW advisory_lock.allow_standby;
