@@ -217,7 +217,8 @@ COMMENT ON PROCEDURE advisory_lock.acquire_many(text[], interval, INOUT bigint[]
 
 CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer,
 					  OUT name text, OUT acquired_at timestamp with time zone,
-					  OUT delayed_until timestamp with time zone, OUT token bigint)
+					  OUT delayed_until timestamp with time zone, OUT token bigint,
+					  OUT delay_reason text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'advisory_lock_label'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -272,7 +273,8 @@ SELECT label.name,
 	   CASE WHEN NOT l.granted THEN pg_catalog.pg_blocking_pids(l.pid) ELSE w.blocked_by END AS blocked_by,
 	   k.key1,
 	   k.key2,
-	   label.delayed_until
+	   label.delayed_until,
+	   label.delay_reason
   FROM pg_catalog.pg_locks l
 	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
@@ -284,7 +286,7 @@ SELECT label.name,
    AND l.mode IN ('ExclusiveLock', 'ShareLock')
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
-SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until
+SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost'
   FROM advisory_lock.delayed_names() d;
 COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which named lock';
 

@@ -52,19 +52,19 @@ is($session->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"),
 	'which left nothing held');
 is($session->query("SELECT advisory_lock.try_lock('other')"), 't', 'other names are free');
 is( $session->query(
-		"SELECT mode, granted, pid IS NULL, delayed_until > now() FROM advisory_lock.locks
+		"SELECT mode, granted, pid IS NULL, delayed_until > now(), delay_reason FROM advisory_lock.locks
 		  WHERE name = 'job'"),
-	'exclusive|t|t|t',
-	'the view says that the name is kept off');
+	'exclusive|t|t|t|holder lost',
+	'the view says that the name is kept off, and why');
 
 $session->start("SELECT advisory_lock.lock('job')");
 my $waiting = wait_until
 {
-	$observer->query("SELECT granted, acquired_at IS NULL, delayed_until > now() FROM advisory_lock.locks
+	$observer->query("SELECT granted, acquired_at IS NULL, delayed_until > now(), delay_reason FROM advisory_lock.locks
 		 WHERE name = 'job' AND pid = " . $session->pid)
 }
 'the acquirer is seen';
-is($waiting, 'f|t|t', 'and why somebody waits');
+is($waiting, 'f|t|t|holder lost', 'and why somebody waits');
 $session->finish;
 my $waited = time - $lost_at;
 cmp_ok($waited, '>=', 4, 'lock() waited for the end of the delay');
@@ -114,6 +114,40 @@ is($session->finish_state, '57014', 'a wait for the end of a delay can be cancel
 is($session->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'closed' AND pid = pg_backend_pid()"),
 	'0', 'and then nothing is held');
 
+# === A lock whose acquire was not completed was nobody's ===
+
+lose_holder('unfinished', '3s', \&terminate);
+my $waiter = session($node);
+$waiter->start("SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.lock('unfinished')");
+wait_until
+{
+	$observer->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'unfinished' AND pid = " . $waiter->pid)
+}
+'the acquirer waits for the end of the delay';
+terminate($waiter);
+$waiter->quit;
+is($session->query("SELECT advisory_lock.try_lock('unfinished', '1 min')"), 't',
+	'who is terminated while it waits keeps nobody off');
+
+# === How many are kept, and what that costs ===
+
+is($session->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'many 1'"), '0',
+	'nobody has the names that follow');
+$waiter = session($node);
+$waiter->query("SELECT count(advisory_lock.lock('many ' || i)) FROM generate_series(1, 6000) i;
+	SET advisory_lock.lock_delay = '1h'");
+my $end_began_at = time;
+terminate($waiter);
+$waiter->quit;
+wait_until
+{
+	$observer->query("SELECT count(*) FROM pg_stat_activity WHERE pid = " . $waiter->pid) eq '0'
+}
+'the session has ended';
+cmp_ok(time - $end_began_at, '<', 3, 'a session that holds 6,000 locks ends at once');
+is($observer->query("SELECT count(*) FROM advisory_lock.locks WHERE pid IS NULL AND name LIKE 'many %'"),
+	'6000', 'and keeps others off all of them');
+
 # === After a restart what was held is unknown: the acquirer's own delay ===
 
 my %stop = (
@@ -140,5 +174,23 @@ foreach my $what (sort keys %stop)
 		't',
 		'and gets it when the server has been running for so long');
 }
+
+# === There is room for so many ===
+
+$_->quit foreach $session, $observer;
+$node->append_conf('postgresql.conf', 'advisory_lock.max_names = 5');
+$node->restart;
+$session = session($node);
+$session->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'n' || i FROM generate_series(1, 8) i));
+	SET advisory_lock.lock_delay = '1h'");
+terminate($session);
+$session->quit;
+$session = session($node);
+wait_until { $session->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") eq '0' }
+'the session has ended';
+is($session->query('SELECT count(*) FROM advisory_lock.locks WHERE pid IS NULL'), '5',
+	'no more delays than there is room for');
+is($session->query("SELECT count(*) FROM generate_series(1, 8) i WHERE advisory_lock.try_lock('n' || i)"), '3',
+	'names without a delay are free');
 
 done_testing();

@@ -87,9 +87,19 @@ name_of_lock(LockKey key, const Label *label, bool *may_see)
 	return held_name(key);
 }
 
+/* Set a column to why somebody is kept off. */
+static void
+set_reason_column(Datum *value, bool *isnull, DelayReason reason)
+{
+	*isnull = reason == NOT_DELAYED;
+	if (reason != NOT_DELAYED)
+		*value = CStringGetTextDatum(reason == HOLDER_LOST ? "holder lost" : "server start");
+}
+
 /*
  * label(key1 integer, key2 integer, pid integer, OUT name text,
- *		 OUT acquired_at timestamptz, OUT delayed_until timestamptz, OUT token bigint)
+ *		 OUT acquired_at timestamptz, OUT delayed_until timestamptz, OUT token bigint,
+ *		 OUT delay_reason text)
  *
  * What is known of a lock that is held or awaited by the session with that pid.
  */
@@ -97,8 +107,8 @@ Datum
 advisory_lock_label(PG_FUNCTION_ARGS)
 {
 	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1), KEY_PAIR};
-	Datum		values[4] = {0};
-	bool		nulls[4] = {true, true, true, true};
+	Datum		values[5] = {0};
+	bool		nulls[5] = {true, true, true, true, true};
 	Registry   *reg = registry_attach();
 	Label		label;
 	bool		labelled = reg && !PG_ARGISNULL(2) &&
@@ -113,6 +123,7 @@ advisory_lock_label(PG_FUNCTION_ARGS)
 		set_time_column(&values[2], &nulls[2], label.delayed_until);
 		nulls[3] = label.acquired_at == 0;
 		values[3] = Int64GetDatum(label.token);
+		set_reason_column(&values[4], &nulls[4], label.delay_reason);
 	}
 	return row_result(row_type(fcinfo), values, nulls);
 }

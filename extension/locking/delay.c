@@ -253,15 +253,17 @@ running_since(void)
 	return since != 0 ? since : now_us();
 }
 
-/* Until when the lock is kept off from this session; 0 if it is not. */
+/* Until when the lock is kept off from this session, and why; 0 if it is not. */
 static int64
-kept_off_until(const NamedLock *lock)
+kept_off_until(const NamedLock *lock, DelayReason *reason)
 {
-	int64		until = delayed_until(lock->id.key);
+	int64		lost_until = delayed_until(lock->id.key);
+	int64		start_until = 0;
 
 	if (lock_delay > 0 && registry() && !RecoveryInProgress())
-		until = Max(until, running_since() + INT64CONST(1000) * lock_delay);
-	return until;
+		start_until = running_since() + INT64CONST(1000) * lock_delay;
+	*reason = lost_until >= start_until ? HOLDER_LOST : SERVER_STARTED;
+	return Max(lost_until, start_until);
 }
 
 /*
@@ -272,11 +274,12 @@ kept_off_until(const NamedLock *lock)
 bool
 wait_out_delay(const NamedLock *lock, const Deadline *deadline)
 {
+	DelayReason reason;
 	int64		left;
 
-	while ((left = kept_off_until(lock) - now_us()) > 0)
+	while ((left = kept_off_until(lock, &reason) - now_us()) > 0)
 	{
-		announce_delayed(lock, GetCurrentTimestamp() + left);
+		announce_delayed(lock, GetCurrentTimestamp() + left, reason);
 		if (!deadline_sleep(deadline, left / 1000 + 1))
 			return false;
 	}

@@ -76,23 +76,21 @@ keep_name(Registry *reg, const NamedLock *lock, bool *has_namesake)
 }
 
 /*
- * Put up this session's label for a lock, in place of an earlier one.  The
- * name in that place is kept until the label is taken down.
+ * Put up this session's label for a lock, in place of an earlier one.  Name
+ * and role are filled in.  The name in that place is kept until the label is
+ * taken down.
  */
 static void
-put_label(Registry *reg, const NamedLock *lock, Place place,
-		  TimestampTz acquired_at, TimestampTz delayed_until, int64 token)
+put_label(Registry *reg, const NamedLock *lock, Label contents)
 {
 	Label	   *label = label_enter(reg, &lock->id);
-	Place		unpin = place;
-	Label		contents = {
-		.name = lock->id, .place = place, .role = GetUserId(),
-		.acquired_at = acquired_at, .delayed_until = delayed_until, .token = token
-	};
+	Place		unpin = contents.place;
 
 	if (label)
 	{
 		unpin = label->place;
+		contents.name = lock->id;
+		contents.role = GetUserId();
 		label_write(reg, label, &contents);
 	}
 	name_unpin(reg, unpin);
@@ -112,7 +110,7 @@ announce_wanted(const NamedLock *lock, bool held)
 	if (held)
 		name_unpin(reg, place); /* the label tells of what it holds */
 	else
-		put_label(reg, lock, place, 0, 0, 0);
+		put_label(reg, lock, (Label) {.place = place});
 	if (has_namesake)
 		warn_of_namesake(reg, lock);
 }
@@ -137,13 +135,16 @@ announce_waited(const NamedLock *lock, bool held, int64 wait_us)
 
 /* The lock was granted, but is kept off from the session until then. */
 void
-announce_delayed(const NamedLock *lock, TimestampTz until)
+announce_delayed(const NamedLock *lock, TimestampTz until, DelayReason reason)
 {
 	Registry   *reg = tracking_registry();
 	bool		has_namesake;
 
 	if (reg)
-		put_label(reg, lock, keep_name(reg, lock, &has_namesake), 0, until, 0);
+		put_label(reg, lock, (Label) {
+			.place = keep_name(reg, lock, &has_namesake),
+			.delayed_until = until, .delay_reason = reason
+		});
 }
 
 static void
@@ -172,7 +173,9 @@ announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited)
 	if (!reg)
 		return;
 	now = GetCurrentTimestamp();
-	put_label(reg, lock, keep_name(reg, lock, &has_namesake), now, 0, token);
+	put_label(reg, lock, (Label) {
+		.place = keep_name(reg, lock, &has_namesake), .acquired_at = now, .token = token
+	});
 	if (!held)
 		count_acquisition(reg, &lock->id, now);
 	if (has_namesake && !held && !waited)

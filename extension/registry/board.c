@@ -140,6 +140,7 @@ enter_in_table(Registry *reg, const NameId *name)
 	label->pid = MyProcPid;
 	label->place = 0;
 	label->acquired_at = label->delayed_until = 0;
+	label->delay_reason = NOT_DELAYED;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	table_link(&reg->labels, label, label_hash(name->key));
 	LWLockRelease(lock);
@@ -206,6 +207,7 @@ label_write(Registry *reg, Label *label, const Label *contents)
 	label->role = contents->role;
 	label->acquired_at = contents->acquired_at;
 	label->delayed_until = contents->delayed_until;
+	label->delay_reason = contents->delay_reason;
 	label->token = contents->token;
 	end_write(reg, label);
 }

@@ -68,6 +68,14 @@ typedef struct NameEntry
 	char		name[NAME_ROOM];
 } NameEntry;
 
+/* Why a session waits for a lock that it was granted */
+typedef enum DelayReason
+{
+	NOT_DELAYED = 0,
+	HOLDER_LOST,				/* the last holder's session ended without releasing it */
+	SERVER_STARTED				/* and nobody knows what was held before */
+} DelayReason;
+
 /*
  * What a session tells the others about a lock that it holds or awaits.  It
  * goes with a row of the live lock table, and means nothing without one.
@@ -82,6 +90,7 @@ typedef struct Label
 	Oid			role;			/* the user who took the lock */
 	TimestampTz acquired_at;	/* 0: not yet */
 	TimestampTz delayed_until;	/* 0: not kept off, see delay.c */
+	DelayReason delay_reason;
 	int64		token;
 } Label;
 
