@@ -20,6 +20,11 @@ EOT
 my $holder = session($node);
 $holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'held ' || i FROM generate_series(1, 20) i))");
 
+# Known by its name, then taken without us, by a session that says nothing more.
+my $raw_holder = session($node);
+$raw_holder->query("SELECT advisory_lock.lock('taken by its key'), advisory_lock.unlock('taken by its key')");
+$raw_holder->query("SELECT pg_advisory_lock(k.key1, k.key2) FROM advisory_lock.key('taken by its key') k");
+
 # Each of 8 clients takes and releases one of 5,000 names, 5,000 times.
 my $script = $node->basedir . '/names.sql';
 append_to_file($script, <<'EOT');
@@ -55,6 +60,9 @@ my $before = segment_bytes();
 is($node->safe_psql('postgres',
 		"SELECT count(*) FROM advisory_lock.locks WHERE name LIKE 'held %'"),
 	'20', 'held names stay visible');
+is($node->safe_psql('postgres',
+		"SELECT count(*) FROM advisory_lock.locks WHERE name = 'taken by its key'"),
+	'1', 'also one that is held without the extension');
 cmp_ok(counter('names'), '<=', 50, 'no more names than there is room for');
 cmp_ok(counter('evicted'), '>', 4000, 'names nobody holds make way');
 run_names();
@@ -65,9 +73,23 @@ my $untracked = counter('untracked');
 $holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'more ' || i FROM generate_series(1, 100) i))");
 cmp_ok(counter('untracked') - $untracked, '>=', 70, 'names without room are counted');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.locks'),
-	'120', 'their locks are held and shown all the same');
+	'121', 'their locks are held and shown all the same');
 is($node->safe_psql('postgres', "SELECT advisory_lock.try_lock('more 100')"),
 	'f', 'and exclude others');
 is($holder->query("SELECT advisory_lock.unlock_all()"), '120', 'and can be released');
+
+# One place is left: each new name makes way for the next, however often.
+$holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'held ' || i FROM generate_series(1, 48) i))");
+$untracked = counter('untracked');
+my $evicted = counter('evicted');
+is( $node->safe_psql('postgres',
+		"SELECT count(*) FROM (SELECT 'new ' || i AS name, advisory_lock.lock('new ' || i)
+			FROM generate_series(1, 1000) i OFFSET 0) l WHERE advisory_lock.unlock(name)"),
+	'1000', '1,000 new names with room for one');
+is(counter('untracked') - $untracked, '0', 'all of them were known');
+cmp_ok(counter('evicted') - $evicted, '>=', 999, 'one after the other');
+is($node->safe_psql('postgres',
+		"SELECT count(*) FROM advisory_lock.locks WHERE name LIKE 'held %'"),
+	'48', 'and no name that is held made way');
 
 done_testing();

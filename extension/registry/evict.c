@@ -26,7 +26,7 @@
 
 /* How far one eviction goes at the most, in words of 64 names and in names */
 #define MAX_WORDS 8192
-#define MAX_LOOKS 16
+#define MAX_LOOKS 64
 
 static uint64
 bit_of(Place place)
@@ -130,7 +130,7 @@ evict_place(Registry *reg, Place place)
 	bool		evicted;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	evicted = entry->link.linked && entry->link.hash == hash &&
+	evicted = table_linked(entry, hash) &&
 		entry->users == 0 && nobody_has(&entry->id);
 	if (evicted)
 	{

@@ -225,7 +225,7 @@ name_copy(Registry *reg, Place place, NameEntry *copy)
 	bool		found;
 
 	LWLockAcquire(lock, LW_SHARED);
-	found = entry->link.linked && entry->link.hash == hash;
+	found = table_linked(entry, hash);
 	if (found)
 		*copy = *entry;
 	LWLockRelease(lock);

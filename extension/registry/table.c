@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "port/atomics.h"
 #include "port/pg_bitutils.h"
 
 #include "registry/table.h"
@@ -124,6 +125,7 @@ table_link(const TableAccess *access, void *entry, uint32 hash)
 
 	link->hash = hash;
 	link->next = *bucket;
+	pg_write_barrier();			/* see table_linked() */
 	link->linked = true;
 	*bucket = table_place(access, entry);
 }
@@ -140,6 +142,21 @@ table_unlink(const TableAccess *access, void *entry)
 		pointer = &link_of(table_entry(access, *pointer))->next;
 	*pointer = link->next;
 	link->linked = false;
+}
+
+/*
+ * Is there an entry in that place with that hash?  Its bucket is locked; the
+ * place may have got an entry with another hash meanwhile.
+ */
+bool
+table_linked(const void *entry, uint32 hash)
+{
+	const volatile TableLink *link = link_of(entry);
+
+	if (!link->linked)
+		return false;
+	pg_read_barrier();
+	return link->hash == hash;
 }
 
 /* The first entry that may have this hash, or NULL. */

@@ -52,6 +52,7 @@ extern void *table_take(const TableAccess *access);
 extern void table_give_back(const TableAccess *access, void *entry);
 extern void table_link(const TableAccess *access, void *entry, uint32 hash);
 extern void table_unlink(const TableAccess *access, void *entry);
+extern bool table_linked(const void *entry, uint32 hash);
 extern void *table_first(const TableAccess *access, uint32 hash);
 extern void *table_next(const TableAccess *access, const void *entry);
 
