@@ -29,6 +29,8 @@ sub ms
 		"SELECT $column FROM advisory_lock.stats WHERE name = '$name'");
 }
 
+is($one->query('SELECT advisory_lock.has_registry()'), 't', 'there is a registry');
+
 # === Counts ===
 
 $one->query("SELECT advisory_lock.lock('a')");
@@ -143,7 +145,7 @@ is(counts('secret'), '', 'not tracked, not known');
 
 SKIP:
 {
-	skip 'the registry needs no preloading here', 5 if $node->pg_version >= 17;
+	skip 'the registry needs no preloading here', 6 if $node->pg_version >= 17;
 
 	my $bare = start_node('bare', preload => 0);
 	my $session = session($bare);
@@ -153,6 +155,7 @@ SKIP:
 	is( $bare->safe_psql('postgres',
 			"SELECT name IS NULL, (key1, key2) = advisory_lock.key('mine') FROM advisory_lock.locks"),
 		't|t', 'those of others are not, but the keys');
+	is($session->query('SELECT advisory_lock.has_registry()'), 'f', 'there is no registry');
 	is($session->sqlstate_of('SELECT * FROM advisory_lock.stats'), '55000', 'no statistics');
 	like($session->messages, qr/HINT:  Add "advisory_lock" to shared_preload_libraries/,
 		'and how to get them');

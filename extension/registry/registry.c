@@ -394,6 +394,8 @@ registry_or_error(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the registry of advisory lock names is not available"),
+				 HAVE_NAMED_SEGMENTS ?
+				 errdetail("Its shared memory could not be had; the server's log says why.") :
 				 errdetail("Before PostgreSQL 17 it needs memory that is reserved when the server starts."),
 				 errhint("Add \"advisory_lock\" to shared_preload_libraries and restart the server.")));
 	return reg;
