@@ -175,6 +175,15 @@ foreach my $what (sort keys %stop)
 		'and gets it when the server has been running for so long');
 }
 
+# === Nothing was held in a database that is new ===
+
+$session->query('CREATE DATABASE fresh');
+$node->safe_psql('fresh', 'CREATE EXTENSION advisory_lock');
+is( $node->safe_psql('fresh',
+		"SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.try_lock('a job')"),
+	't',
+	'no delay after a start in a database that gave no token before');
+
 # === There is room for so many ===
 
 $_->quit foreach $session, $observer;

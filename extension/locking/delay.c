@@ -13,7 +13,8 @@
  *
  * After a start of the server, or its promotion, nobody knows what was held,
  * so any name may have been lost at that moment.  Then an acquirer assumes
- * that its own delay was meant for it.
+ * that its own delay was meant for it; but not in a database that had given no
+ * fencing token before, where nothing was held.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -27,6 +28,7 @@
 #include "pgstat.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -34,6 +36,7 @@
 #include "locking/delay.h"
 #include "registry/announce.h"
 #include "registry/registry.h"
+#include "tokens/token.h"
 
 /* Microseconds on the monotonic clock, which all sessions share. */
 static int64
@@ -253,15 +256,28 @@ running_since(void)
 	return since != 0 ? since : now_us();
 }
 
+/*
+ * Until when a lock may have been held that the server knew before it was
+ * started; 0 if that is over, or the database has no such locks.
+ */
+static int64
+unknown_until(void)
+{
+	int64		until;
+
+	if (lock_delay == 0 || !registry() || RecoveryInProgress())
+		return 0;
+	until = running_since() + INT64CONST(1000) * lock_delay;
+	return until > now_us() && tokens_given_before_start() ? until : 0;
+}
+
 /* Until when the lock is kept off from this session, and why; 0 if it is not. */
 static int64
 kept_off_until(const NamedLock *lock, DelayReason *reason)
 {
 	int64		lost_until = delayed_until(lock->id.key);
-	int64		start_until = 0;
+	int64		start_until = unknown_until();
 
-	if (lock_delay > 0 && registry() && !RecoveryInProgress())
-		start_until = running_since() + INT64CONST(1000) * lock_delay;
 	*reason = lost_until >= start_until ? HOLDER_LOST : SERVER_STARTED;
 	return Max(lost_until, start_until);
 }
@@ -280,6 +296,9 @@ wait_out_delay(const NamedLock *lock, const Deadline *deadline)
 	while ((left = kept_off_until(lock, &reason) - now_us()) > 0)
 	{
 		announce_delayed(lock, GetCurrentTimestamp() + left, reason);
+
+		/* A catalog snapshot left over would hold back others meanwhile. */
+		InvalidateCatalogSnapshotConditionally();
 		if (!deadline_sleep(deadline, left / 1000 + 1))
 			return false;
 	}
