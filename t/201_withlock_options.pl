@@ -23,7 +23,7 @@ my @wrong = (
 	[[], qr/no lock is named/],
 	[['x'], qr/no command is given/],
 	[['x', '--'], qr/no command is given/],
-	[['x', '-c', 'true', 'true'], qr/takes the place of COMMAND: true/],
+	[['x', '-c', 'true', 'true'], qr/takes the place of COMMAND/],
 	[['-E', '256', 'x', 'true'], qr/-code 256: must be a number from 0 to 255/],
 	[['-E', '-1', 'x', 'true'], qr/-code -1: must be a number from 0 to 255/],
 	[['-E', '', 'x', 'true'], qr/must be a number from 0 to 255/],

@@ -136,7 +136,7 @@ void
 wait_on_time(Run *run)
 {
 	waiting_end(&run->waiting);
-	say("lock \"%s\": not obtained in time", run->options->names[0]);
+	say("lock \"%s\": not obtained in time", run->options->shown[0]);
 	run_finish(run, run->options->conflict_status);
 }
 

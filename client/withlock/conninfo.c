@@ -35,7 +35,7 @@ find_option(PQconninfoOption *list, const char *keyword)
 	return NULL;
 }
 
-/* Set what is not set yet.  False if memory ran out. */
+/* Set what is not set yet.  False after saying that memory ran out. */
 static bool
 set_value(PQconninfoOption *list, const char *keyword, const char *value)
 {
@@ -43,7 +43,12 @@ set_value(PQconninfoOption *list, const char *keyword, const char *value)
 
 	if (option && option->val == NULL && value)
 		option->val = strdup(value);
-	return option && (option->val || value == NULL);
+	if (value && (option == NULL || option->val == NULL))
+	{
+		say_error("out of memory");
+		return false;
+	}
+	return true;
 }
 
 /* The first that is there and, for the environment, not empty; else "". */
@@ -106,8 +111,11 @@ parse_source(const char *source)
 	if (parsed == NULL)
 		say_error("the connection string is malformed; expected the name of a database, "
 				  "\"key=value ...\" or \"postgresql://...\", with parameters of libpq's");
-	else if (!is_string && *source)
-		(void) set_value(parsed, "dbname", source);
+	else if (!is_string && *source && !set_value(parsed, "dbname", source))
+	{
+		PQconninfoFree(parsed);
+		parsed = NULL;
+	}
 	return parsed;
 }
 

@@ -81,12 +81,15 @@ put_holder(FILE *stream, const PGresult *result, int row)
 	fputs("held ", stream);
 	put_duration(stream, "for ", result, row, COLUMN_MS, " ");
 	if (PQgetisnull(result, row, COLUMN_PID))
+	{
 		fputs("by a prepared transaction", stream);
-	else
-		fprintf(stream, "by pid %s (%s, %s, %s)", PQgetvalue(result, row, COLUMN_PID),
-				PQgetvalue(result, row, COLUMN_USER),
-				PQgetvalue(result, row, COLUMN_APPLICATION),
-				PQgetvalue(result, row, COLUMN_CLIENT));
+		return;
+	}
+	fprintf(stream, "by pid %s (", PQgetvalue(result, row, COLUMN_PID));
+	put_visible(stream, PQgetvalue(result, row, COLUMN_USER));
+	fputs(", ", stream);
+	put_visible(stream, PQgetvalue(result, row, COLUMN_APPLICATION));
+	fprintf(stream, ", %s)", PQgetvalue(result, row, COLUMN_CLIENT));
 }
 
 /* The first few holders; returns how many there are. */
@@ -228,7 +231,7 @@ holders_farewell(const Options *options, advlock *session, int within_ms)
 	if (observer_ask(session, options, query_holders))
 		result = observer_await(session, within_ms);
 	holders = holders_describe(result, 0);
-	say("lock \"%s\": not obtained%s%s", options->names[0], holders ? ": " : "",
+	say("lock \"%s\": not obtained%s%s", options->shown[0], holders ? ": " : "",
 		holders ? holders : "");
 	name = holders ? lock_to_kill(options, result) : NULL;
 	if (name)

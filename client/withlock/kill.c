@@ -29,8 +29,8 @@ kill_holders(const Options *options, advlock *session)
 	if (options->json)
 		printf("{\"terminated\": %d}\n", count);
 	if (count == 0)
-		say("lock \"%s\": nobody holds it", options->names[0]);
+		say("lock \"%s\": nobody holds it", options->shown[0]);
 	else
-		say("lock \"%s\": ended %d session%s", options->names[0], count, count == 1 ? "" : "s");
+		say("lock \"%s\": ended %d session%s", options->shown[0], count, count == 1 ? "" : "s");
 	return count == 0 ? STATUS_NOBODY : 0;
 }

@@ -82,8 +82,7 @@ print_status(const Options *options, const PGresult *result)
 {
 	char	   *words = holders_describe(result, 0);
 
-	put_visible(stdout, options->names[0]);
-	fputs(": ", stdout);
+	printf("%s: ", options->shown[0]);
 	put_visible(stdout, words ? words : "");
 	putchar('\n');
 	free(words);

@@ -183,7 +183,7 @@ static void
 complain(const Options *options, const char *what)
 {
 	if (options->names[0])
-		say_error("lock \"%s\": %s", options->names[0], what);
+		say_error("lock \"%s\": %s", options->shown[0], what);
 	else
 		say_error("%s", what);
 }

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/name.h"
 #include "withlock/conninfo.h"
 #include "withlock/message.h"
+#include "withlock/usage.h"
 #include "withlock/values.h"
 
 #define DEFAULT_GRACE_MS 5000
@@ -275,13 +275,6 @@ find_spec(int value)
 	return NULL;
 }
 
-static bool
-wrong(const char *what, const char *detail)
-{
-	say_error("%s%s (see \"withlock --help\")", what, detail);
-	return false;
-}
-
 /*
  * How much of a word may be repeated: nothing from where it could be a
  * connection string, with its password, that went astray.
@@ -298,7 +291,7 @@ wrong_word(const char *what, const char *word)
 	char		shown[80];
 
 	snprintf(shown, sizeof(shown), "%.*s", harmless_length(word), word);
-	return wrong(what, shown);
+	return usage_error(what, shown);
 }
 
 /* Say which word getopt stumbled over; optopt is 0 for a long option. */
@@ -373,74 +366,6 @@ read_command_line(Options *options, int argc, char **argv)
 	return true;
 }
 
-static bool
-check_names(const Options *options)
-{
-	size_t		i;
-
-	for (i = 0; i < options->name_count; i++)
-	{
-		const char *defect = advl_name_defect(options->names[i]);
-
-		if (defect)
-			return wrong(defect, "");
-	}
-	return true;
-}
-
-static bool
-check_run(const Options *options)
-{
-	if (options->shell_string && options->command[0])
-		return wrong_word("-c STRING takes the place of COMMAND: ", options->command[0]);
-	if (!options->shell_string && !options->command[0])
-		return wrong("no command is given to run while holding the lock", "");
-	if (options->json || options->watch)
-		return wrong("--json and --watch go with --list, --status or --kill", "");
-	if (options->shared && options->permits > 0)
-		return wrong("--shared and --permits exclude each other", "");
-	if (options->name_count > 1 && (options->shared || options->permits > 0))
-		return wrong("--also goes with neither --shared nor --permits", "");
-	if (options->transaction && (options->permits > 0 || options->name_count > 1))
-		return wrong("--permits and --also need a session: they do not go with --transaction", "");
-	if (options->transaction && options->lock_delay_ms >= 0)
-		return wrong("--lock-delay needs a session: it does not go with --transaction", "");
-	if (options->lock_delay_ms > ADVLOCK_MAX_LOCK_DELAY_MS)
-		return wrong("--lock-delay must be one hour at most", "");
-	if (options->keep && options->on_lost == ON_LOST_IGNORE)
-		return wrong("--keep stops the command when the lock is lost: it does not go with --on-lost ignore", "");
-	return true;
-}
-
-static bool
-check_report(const Options *options)
-{
-	if (options->name_count > 1 || options->shell_string ||
-		(options->command && options->command[0]))
-		return wrong("--list, --status and --kill take one NAME and no command", "");
-	if (options->watch && options->action != ACTION_LIST)
-		return wrong("--watch goes with --list", "");
-	return true;
-}
-
-static bool
-check_options(Options *options)
-{
-	if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
-		return true;
-	if (options->names[0] == NULL)
-	{
-		if (options->action != ACTION_LIST)
-			return wrong("no lock is named", "");
-		if (options->name_count > 1)
-			return check_report(options);
-		options->name_count = 0;
-	}
-	if (!check_names(options))
-		return false;
-	return options->action == ACTION_RUN ? check_run(options) : check_report(options);
-}
-
 bool
 options_parse(Options *options, int argc, char **argv)
 {
@@ -450,14 +375,12 @@ options_parse(Options *options, int argc, char **argv)
 	options->grace_ms = -1;
 	options->lock_delay_ms = -1;
 	options->names = calloc((size_t) argc + 1, sizeof(char *));
-	if (options->names == NULL)
-	{
-		say_error("out of memory");
-		return false;
-	}
+	options->shown = calloc((size_t) argc + 1, sizeof(char *));
+	if (options->names == NULL || options->shown == NULL)
+		return usage_out_of_memory();
 	options->name_count = 1;	/* NAME's place is the first */
 
-	if (!read_command_line(options, argc, argv) || !check_options(options))
+	if (!read_command_line(options, argc, argv) || !usage_check(options))
 		return false;
 	options->grace_given = options->grace_ms >= 0;
 	if (!options->grace_given)
@@ -471,6 +394,11 @@ options_parse(Options *options, int argc, char **argv)
 void
 options_free(Options *options)
 {
+	size_t		i;
+
+	for (i = 0; options->shown && options->shown[i]; i++)
+		free(options->shown[i]);
+	free(options->shown);
 	free(options->names);
 	free(options->db);
 }

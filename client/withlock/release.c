@@ -47,7 +47,7 @@ release_enter(Run *run)
 static void
 was_lost(Run *run)
 {
-	say_error("lock \"%s\" is lost: %s", run->options->names[0],
+	say_error("lock \"%s\" is lost: %s", run->options->shown[0],
 			  advlock_error(run->session));
 	/* a command that failed for it has not had its turn */
 	if (run->child.status != 0)
@@ -69,7 +69,7 @@ not_released(Run *run, advlock_result result)
 	bool		gone = result == ADVLOCK_LOST || result == ADVLOCK_CONNECTION;
 
 	say("lock \"%s\": could not be released, it ends with the connection: %s",
-		run->options->names[0], *advlock_error(run->session) ?
+		run->options->shown[0], *advlock_error(run->session) ?
 		advlock_error(run->session) : "the server does not answer");
 	/* a command that failed because the server went has not had its turn */
 	if (gone && run->options->keep && !run->ended_by_signal && run->child.status != 0)

@@ -108,7 +108,7 @@ session_explain(const Options *options, const advlock *session, advlock_result r
 {
 	const char *error = session ? advlock_error(session) : "";
 
-	say_error("lock \"%s\": %s", options->names[0],
+	say_error("lock \"%s\": %s", options->shown[0],
 			  *error ? error : advlock_result_text(result));
 	if (advice(session, result))
 		say_error("hint: %s", advice(session, result));

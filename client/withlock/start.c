@@ -82,7 +82,7 @@ start_enter(Run *run)
 	if (run->options->on_lost == ON_LOST_TERM && run->grace_ms == 0)
 		say_verbose("the server keeps nobody off after a loss: the command would be "
 					"killed at once; --grace gives it time beside the next holder");
-	say_verbose("lock \"%s\": obtained after %.3f s", run->options->names[0],
+	say_verbose("lock \"%s\": obtained after %.3f s", run->options->shown[0],
 				(double) (run->held_since - run->started_at) / 1000);
 	if (!session_export(run->options, run->session))
 		fail(run, "out of memory", 0);

@@ -86,6 +86,19 @@ put_visible(FILE *stream, const char *text)
 	}
 }
 
+char *
+visible_text(const char *text)
+{
+	char	   *visible = NULL;
+	size_t		size;
+	FILE	   *stream = open_memstream(&visible, &size);
+
+	if (stream == NULL)
+		return NULL;
+	put_visible(stream, text);
+	return fclose(stream) == 0 ? visible : NULL;
+}
+
 /* One character as JSON escapes it: beyond 16 bits as two surrogates. */
 static void
 put_json_escape(FILE *stream, uint32_t code)

@@ -57,7 +57,7 @@ in_foreground(const Waiting *waiting)
 static void
 draw(const Waiting *waiting)
 {
-	const char *name = waiting->options->names[0];
+	const char *name = waiting->options->shown[0];
 	char	   *line = NULL;
 	char		duration[32];
 

@@ -59,6 +59,7 @@ typedef struct Options
 	/* names[0] is NAME, the rest came by --also. */
 	const char **names;
 	size_t		name_count;
+	char	  **shown;			/* the names for messages, made visible */
 	char	  **command;		/* NULL-terminated */
 	const char *shell_string;	/* of -c, or NULL */
 

@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * usage.c
+ *	  What options go together.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "withlock/usage.h"
+
+#include "common/name.h"
+#include "withlock/message.h"
+#include "withlock/text.h"
+
+bool
+usage_out_of_memory(void)
+{
+	say_error("out of memory");
+	return false;
+}
+
+bool
+usage_error(const char *what, const char *detail)
+{
+	say_error("%s%s (see \"withlock --help\")", what, detail);
+	return false;
+}
+
+/* Refuse what is no name, and prepare the others for messages. */
+static bool
+check_names(const Options *options)
+{
+	size_t		i;
+
+	for (i = 0; i < options->name_count; i++)
+	{
+		const char *defect = advl_name_defect(options->names[i]);
+
+		if (defect)
+			return usage_error(defect, "");
+		options->shown[i] = visible_text(options->names[i]);
+		if (options->shown[i] == NULL)
+			return usage_out_of_memory();
+	}
+	return true;
+}
+
+static bool
+check_run(const Options *options)
+{
+	if (options->shell_string && options->command[0])
+		return usage_error("-c STRING takes the place of COMMAND", "");
+	if (!options->shell_string && !options->command[0])
+		return usage_error("no command is given to run while holding the lock", "");
+	if (options->json || options->watch)
+		return usage_error("--json and --watch go with --list, --status or --kill", "");
+	if (options->shared && options->permits > 0)
+		return usage_error("--shared and --permits exclude each other", "");
+	if (options->name_count > 1 && (options->shared || options->permits > 0))
+		return usage_error("--also goes with neither --shared nor --permits", "");
+	if (options->transaction && (options->permits > 0 || options->name_count > 1))
+		return usage_error("--permits and --also need a session: they do not go with --transaction", "");
+	if (options->transaction && options->lock_delay_ms >= 0)
+		return usage_error("--lock-delay needs a session: it does not go with --transaction", "");
+	if (options->lock_delay_ms > ADVLOCK_MAX_LOCK_DELAY_MS)
+		return usage_error("--lock-delay must be one hour at most", "");
+	if (options->keep && options->on_lost == ON_LOST_IGNORE)
+		return usage_error("--keep stops the command when the lock is lost: it does not go with --on-lost ignore", "");
+	return true;
+}
+
+static bool
+check_report(const Options *options)
+{
+	if (options->name_count > 1 || options->shell_string ||
+		(options->command && options->command[0]))
+		return usage_error("--list, --status and --kill take one NAME and no command", "");
+	if (options->watch && options->action != ACTION_LIST)
+		return usage_error("--watch goes with --list", "");
+	return true;
+}
+
+bool
+usage_check(Options *options)
+{
+	if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
+		return true;
+	if (options->names[0] == NULL)
+	{
+		if (options->action != ACTION_LIST)
+			return usage_error("no lock is named", "");
+		if (options->name_count > 1)
+			return check_report(options);
+		options->name_count = 0;
+	}
+	if (!check_names(options))
+		return false;
+	return options->action == ACTION_RUN ? check_run(options) : check_report(options);
+}
