@@ -124,7 +124,8 @@ judge(advlock *h, bool in_recovery)
 	h->in_recovery = in_recovery;
 	if (h->pid != h->client_pid && !h->options.allow_pooler && !h->options.transaction)
 		return refuse(h, ADVLOCK_POOLER,
-					  "a connection pooler is between this client and the server\n"
+					  "a connection pooler, such as pgbouncer or pgpool, is between this client "
+					  "and the server\n"
 					  "HINT:  Connect to the server directly, or use transaction-level locks.");
 	h->status = ADVLOCK_OK;
 	h->ready = true;
