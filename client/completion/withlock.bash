@@ -16,13 +16,16 @@ _withlock_without='-n --nonblock -s --shared --keep --transaction --allow-pooler
 _withlock_value() {
 	local word=$1
 
+	local special='$`\"'"'"
+
 	case $word in
-	\"*\") word=${word:1:${#word}-2} ;;
-	\'*\') printf %s "${word:1:${#word}-2}" && return ;;
+	\"*\") word=${word:1:${#word}-2} special='$`\"' ;;
+	\'*\') word=${word:1:${#word}-2} special= ;;
 	esac
-	if [[ $word =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?$ ]]; then
-		printf %s "${!BASH_REMATCH[1]-}"
-	elif [[ $word != *[\$\`\\\"\']* ]]; then
+	if [[ -n $special && $word =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?$ ]]; then
+		word=${BASH_REMATCH[1]}
+		printf %s "${!word-}"
+	elif [[ -z $special || $word != *["$special"]* ]]; then
 		printf %s "$word"
 	fi
 }

@@ -20,7 +20,7 @@ mirror_postgres() {
 	mirror_programs
 	check_mirror
 	# The client goes there too, where the tests look for it.
-	sandbox_dirs=(PG_CONFIG="$bindir/pg_config" bindir="$bindir"
+	sandbox_dirs=(PG_CONFIG="$bindir/pg_config" prefix="$sandbox/pg/usr/local" bindir="$bindir"
 		libdir="$("$bindir/pg_config" --libdir)"
 		includedir="$("$bindir/pg_config" --includedir)"
 		mandir="$("$bindir/pg_config" --mandir)")
