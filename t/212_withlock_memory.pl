@@ -65,7 +65,7 @@ SKIP:
 	skip 'the compiler has no sanitizers', 1
 	  unless eval { compile("$dir/probe", ["$dir/probe.c"], '-fsanitize=address,undefined'); 1 };
 	compile("$dir/sanitizers/withlock",
-		[ glob('client/withlock/*.c'), glob('client/libadvlock/*.c') ], @flags);
+		[ glob('client/{common,libadvlock,withlock}/*.c') ], @flags);
 	run_tests('sanitizers', tests(204, 211));
 }
 
