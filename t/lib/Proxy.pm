@@ -37,13 +37,15 @@ my $QUIET = 0.2;
 
 =over
 
-=item new(node, greeting => BYTES, log => FILE)
+=item new(node, greeting => BYTES, log => FILE, pretend_primary => 1)
 
 Listens on a socket of its own and passes connections on to the server, all in
 a process of its own.  With C<greeting> it does not connect to any server but
 answers the start-up packet with those bytes.  With C<log> it lets the
 client say all it has to say before it passes an answer on, and writes a C or
-an S to the file whenever it is the client's or the server's turn.
+an S to the file whenever it is the client's or the server's turn.  With
+C<pretend_primary> it tells the client that it is connected to a process of a
+primary, whatever the server says.
 
 =cut
 
@@ -68,6 +70,7 @@ sub new
 			server => $node && $node->host . '/.s.PGSQL.' . $node->port,
 			greeting => $opts{greeting},
 			log => $opts{log},
+			pretend_primary => $opts{pretend_primary},
 			turn => '',
 			held => {},
 			select => IO::Select->new($listener, $orders),
@@ -196,6 +199,7 @@ sub pass_on
 	}
 	return if $s->{swallow} || !$s->{peer}{$socket};
 	$buffer = skip_answer($s, $socket, $buffer) if defined $s->{skip}{$socket};
+	$buffer = greet_as_primary($buffer) if $s->{pretend_primary} && $s->{is_server}{$socket};
 	if ($s->{log} && $s->{is_server}{$socket})
 	{
 		$s->{held}{$socket} .= $buffer;
@@ -204,6 +208,17 @@ sub pass_on
 	log_turn($s, 'C') if $s->{log};
 	$s->{peer}{$socket}->syswrite($buffer) if length $buffer;
 	return;
+}
+
+# A greeting comes in one piece: the parameter, and the key for a cancel request.
+sub greet_as_primary
+{
+	my ($buffer) = @_;
+	my ($on, $off) = map { pack('aN', 'S', 4 + length) . $_ } "in_hot_standby\0on\0", "in_hot_standby\0off\0";
+
+	$buffer =~ s/\Q$on\E/$off/;
+	$buffer =~ s/K\0\0\0\x0c....(?=....Z\0\0\0\x05)/"K\0\0\0\x0c" . pack 'N', 1/se;
+	return $buffer;
 }
 
 # The client has nothing more to say: pass on what the servers have said.
