@@ -11,6 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use Terminal;
 use Withlock;
 
 my $node = start_node('main');
@@ -106,6 +107,29 @@ my $refused = withlock('delayed', '-n', 'true');
 is($refused->status, 75, 'it is not granted');
 like($refused->stderr, qr/not obtained: kept off/, '... and the farewell says why');
 unlike($refused->stderr, qr/--kill/, '... with nobody to kill');
+
+# After a start the server does not know who held it before
+$node->restart;
+my $kept_off = qr/kept off for \d+ (?:s|min \d+ s), the server has just started/;
+my $early = Terminal->new(columns => 120);
+$early->type("withlock early --lock-delay 5m true\n");
+like($early->wait_for(qr/waiting \d+ s, [^\r]*started/), $kept_off, 'the line at a terminal says that the server has just started');
+$status = withlock('--status', 'early');
+is($status->status, 0, '--status: nobody holds it');
+like($status->stdout, qr/^early: $kept_off; 1 waiting$/, '... but why somebody waits');
+like(withlock('--list')->stdout, qr/^early +exclusive +waiting /m, '--list shows who waits');
+isnt(json_value('{0,delayed_until}', '--list', 'early'), '', '... and for how long, in JSON');
+$early->type("\cC");
+$early->wait_prompt;
+wait_until
+{
+	# a server that is slow to answer leaves the reason out
+	$refused = withlock('early', '--lock-delay', '5m', '-n', 'true');
+	$refused->stderr =~ /not obtained: $kept_off/;
+}
+'who does not wait so long is told why';
+is($refused->status, 75, '... and gets 75');
+is(withlock('early', @no_delay, '-n', 'true')->status, 0, '... which --lock-delay 0 does not wait for');
 
 # Rights
 $node->safe_psql('postgres', 'CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA advisory_lock TO stranger');

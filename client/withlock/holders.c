@@ -221,18 +221,45 @@ say_how_to_kill(const Options *options, const char *name, const char *whom)
 	free(command);
 }
 
+static PGresult *
+ask(const Options *options, advlock *session, const char *(*query) (bool extension), int within_ms)
+{
+	return observer_ask(session, options, query) ? observer_await(session, within_ms) : NULL;
+}
+
+/*
+ * Nobody holds what we did not get: did the delay after a start of the server
+ * keep us off?  If so, says it and returns true.
+ */
+static bool
+blame_start(const Options *options, advlock *session, int within_ms)
+{
+	PGresult   *result = ask(options, session, query_uptime, within_ms);
+	int64_t		left = 0;
+	char		duration[32];
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		left = options->lock_delay_ms - atoll(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	if (left <= 0)
+		return false;
+	describe_duration(left, duration, sizeof(duration));
+	say("lock \"%s\": not obtained: kept off for %s, the server has just started and does not "
+		"know who held it; wait longer, or use --lock-delay 0", options->shown[0], duration);
+	return true;
+}
+
 void
 holders_farewell(const Options *options, advlock *session, int within_ms)
 {
-	PGresult   *result = NULL;
-	char	   *holders = NULL;
+	PGresult   *result = ask(options, session, query_holders, within_ms);
+	char	   *holders = holders_describe(result, 0);
 	const char *name;
 
-	if (observer_ask(session, options, query_holders))
-		result = observer_await(session, within_ms);
-	holders = holders_describe(result, 0);
-	say("lock \"%s\": not obtained%s%s", options->shown[0], holders ? ": " : "",
-		holders ? holders : "");
+	if (!holders || holders_count(result) > 0 || !advlock_has_extension(session) ||
+		!blame_start(options, session, within_ms))
+		say("lock \"%s\": not obtained%s%s", options->shown[0], holders ? ": " : "",
+			holders ? holders : "");
 	name = holders ? lock_to_kill(options, result) : NULL;
 	if (name)
 		say_how_to_kill(options, name, holders_count(result) > 1 ? "the holders" : "the holder");

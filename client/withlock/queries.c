@@ -107,6 +107,14 @@ query_holders(bool extension)
 }
 
 const char *
+query_uptime(bool extension)
+{
+	(void) extension;
+	return "WITH " WANTED " SELECT " MS("pg_catalog.clock_timestamp()" ADVL_OP("-")
+		"pg_catalog.pg_postmaster_start_time()");
+}
+
+const char *
 query_kill(bool extension)
 {
 	return extension ? KILL_BY_FUNCTION : KILL_BY_PID;

@@ -41,6 +41,9 @@ extern const char *query_list(bool extension);
 /* Holders first, then those who wait, in the order in which they came. */
 extern const char *query_holders(bool extension);
 
+/* How long the server has been running; one column, in ms. */
+extern const char *query_uptime(bool extension);
+
 /* Ends the holders; one column: how many. */
 extern const char *query_kill(bool extension);
 
