@@ -33,6 +33,9 @@ my @malformed = (
 	'//user:sEcReT@h/db',
 	'user:sEcReT@h/db',
 	'user:sEc=ReT@h/db',
+	'sEcReT@h/db',
+	'user:sEcReT',
+	'user sEcReT',
 	'mysql://user:sEcReT@h/db',
 	'https://user:sEcReT@h',
 	'postgresql:/user:sEcReT@h/db',
@@ -82,7 +85,8 @@ my @strayed = (
 	['--permits', 'user:sEcReT'], ['--grace', $uri], ['--on-lost', $uri],
 	['--lock-delay', 'password=sEcReT'], ['-h', $uri], ['-p', $uri], ['-U', $uri],
 	['-h', 'password=sEcReT'], ["--dbb=$uri"], ["--db$uri"], ["--keep=$uri"], ["-Z$uri"],
-	["--$uri"], ["-n$uri"], ['-c', 'true', $uri]);
+	["--$uri"], ["-n$uri"], ['-c', 'true', $uri], [$uri],
+	['--', $uri]);
 foreach my $options (@strayed)
 {
 	my $ended = withlock('x', @$options, '--', 'true');

@@ -96,7 +96,8 @@ clean_source(const char *source)
 
 /*
  * Take a connection string apart.  By libpq's rule what is neither a URI nor
- * has a "=" is the name of a database.  NULL after saying what is wrong.
+ * has a "=" is the name of a database; but only a plain one, as the server
+ * repeats it.  NULL after saying what is wrong.
  */
 static PQconninfoOption *
 parse_source(const char *source)
@@ -105,7 +106,7 @@ parse_source(const char *source)
 	PQconninfoOption *parsed = NULL;
 	char	   *error = NULL;
 
-	if (advl_is_uri(source) || !uri_is_suspect(source))
+	if (advl_is_uri(source) || (!uri_is_suspect(source) && (is_string || conninfo_is_name(source))))
 		parsed = PQconninfoParse(is_string ? source : "", &error);
 	PQfreemem(error);			/* it quotes the string, password and all */
 	if (parsed == NULL)

@@ -12,6 +12,7 @@
 #include "common/name.h"
 #include "withlock/message.h"
 #include "withlock/text.h"
+#include "withlock/uri.h"
 
 bool
 usage_out_of_memory(void)
@@ -53,6 +54,8 @@ check_run(const Options *options)
 		return usage_error("-c STRING takes the place of COMMAND", "");
 	if (!options->shell_string && !options->command[0])
 		return usage_error("no command is given to run while holding the lock", "");
+	if (options->command[0] && uri_is_suspect(options->command[0]))
+		return usage_error("a connection string is in the place of COMMAND; it goes with --db", "");
 	if (options->json || options->watch)
 		return usage_error("--json and --watch go with --list, --status or --kill", "");
 	if (options->shared && options->permits > 0)
