@@ -108,4 +108,25 @@ kill 'TERM', $holder->pid;
 is($holder->wait, 128 + 15, '... passes signals');
 is(withlock(@allowed, '--', 'sh', '-c', 'exit 7')->status, 7, '... and frees the lock');
 
+# The pooler resets a session whose client is gone, which is a release: nobody is
+# kept off, so the command gets no grace that would be beside the next holder.
+$holder = start_withlock(@allowed, '-v', '--', 'sh', '-c', 'trap "echo end; exit" TERM; echo ready; while :; do sleep 0.1; done');
+$holder->wait_output(qr/ready/);
+like($holder->stderr, qr/keeps nobody off/, '-v says that nobody is kept off after a loss');
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')");
+is($holder->wait, 74, 'a lock that is lost in session mode');
+is($holder->stdout, "ready\n", '... the command is killed, not told');
+
+# --- Transaction mode all the same: the statements come to several sessions
+
+my $wrong = start_pooler('transaction', 2);
+my $other = start_withlock('other', '--db', "${wrong}postgres", '--transaction', '--', 'sleep', '60');
+$other->wait_command;
+my $misled = start_withlock('x', '--db', "${wrong}postgres", '--allow-pooler', '--', 'sleep', '60');
+$misled->wait_command;
+# The session given back last is used first, and is not the one with the lock.
+kill 'TERM', $other->pid;
+$other->wait;
+is($misled->wait, 74, 'a session that is another one all at once does not hold the lock');
+
 done_testing();
