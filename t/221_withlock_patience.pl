@@ -81,6 +81,22 @@ foreach my $waiter (@waiters)
 	is($waiter->stdout, "run\n", '... and runs its command once');
 }
 
+# A server that freezes under those who wait, as in a container that is paused
+$holder = session($node);
+$holder->query("SELECT advisory_lock.lock('busy')");
+my $waiter = start_withlock('busy', '--lock-delay', '0', '-t', '150', '--', 'echo', 'run');
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+  or die 'it does not wait';
+my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+my @frozen = ($postmaster, children_of($postmaster));
+kill 'STOP', @frozen;
+$waiter->wait_errors(qr/does not answer.*trying again/s);
+kill 'CONT', @frozen;
+$holder->query("SELECT advisory_lock.unlock('busy')");
+is($waiter->wait, 0, 'who waits notices that the server is frozen, and tries again');
+is($waiter->stdout, "run\n", '... and runs its command once');
+$holder->quit;
+
 # A server that is not there: with -t it may come, without it may be a wrong address
 $node->stop('fast');
 $ended = withlock('x', 'true');
