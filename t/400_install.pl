@@ -72,7 +72,8 @@ sub write_program
 
 my $version = (slurp_file('advisory_lock.control') =~ /^default_version = '(.*)'/m)[0];
 my @client = map { "/usr/local/$_" } qw(bin/withlock include/advlock.h lib/libadvlock.a lib/libadvlock.so
-  lib/libadvlock.so.1 lib/pkgconfig/advlock.pc share/man/man1/withlock.1);
+  lib/libadvlock.so.1 lib/pkgconfig/advlock.pc share/bash-completion/completions/withlock
+  share/man/man1/withlock.1 share/zsh/site-functions/_withlock);
 
 # --- All of it ---
 
