@@ -49,7 +49,7 @@ static const PhaseHandlers phases[] = {
 	[PHASE_STOPPING] = {stop_enter, NULL, stop_due, stop_on_time, stop_on_child, stop_on_signal},
 	[PHASE_RELEASING] = {release_enter, release_on_result, release_due,
 	release_on_time, NULL, release_on_signal},
-	[PHASE_DONE] = {NULL}
+	[PHASE_DONE] = {.enter = NULL}
 };
 
 static const PhaseHandlers *
