@@ -13,6 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use Withlock;
 
 my $node = start_node('main', extension => 0);
 $node->safe_psql('postgres', $_)
@@ -74,12 +75,25 @@ $creator->query($_)
   'CREATE DOMAIN astray.interval AS text',
   'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO another',
   'ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO another',
+  'ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO another',
+  'ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO another',
   'SET search_path = astray, pg_catalog';
 is($creator->sqlstate_of('CREATE EXTENSION advisory_lock'), '00000', 'who may, may');
 $creator->query($_)
   foreach 'RESET search_path',
+  'ALTER DEFAULT PRIVILEGES REVOKE ALL ON SEQUENCES FROM another',
+  'ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM another',
   'ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM another',
   'ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM another';
+is( $super->query(<<'EOT'), '', 'whose default privileges give nobody a right in it');
+SELECT name, a.grantee::regrole
+FROM (SELECT nspname AS name, nspacl AS acl FROM pg_namespace WHERE nspname = 'advisory_lock'
+    UNION ALL
+    SELECT relname, relacl FROM pg_class WHERE relnamespace = 'advisory_lock'::regnamespace
+    UNION ALL
+    SELECT proname, proacl FROM pg_proc WHERE pronamespace = 'advisory_lock'::regnamespace) AS o, aclexplode(acl) AS a
+WHERE a.grantee NOT IN (0, 10, 'pg_database_owner'::regrole)
+EOT
 is( $super->query(<<'EOT'), '', 'its views depend on nothing outside of itself and the catalogs');
 SELECT DISTINCT pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
 FROM pg_depend AS d, pg_identify_object(d.refclassid, d.refobjid, 0) AS i
@@ -120,13 +134,43 @@ states_are('a creator', $creator,
 	"SELECT advisory_lock.forget_fences('0')" => '42501',
 	"SELECT setval('advisory_lock.token_sequence', 1)" => '42501');
 
-# An object of one's own can be added to the extension; it stays outside of
-# the schema, where nobody looks for it.
+# Whatever of one's own is added to the extension stays outside of the schema,
+# where nobody looks for it: neither the library, nor withlock.
+my $become_super = 'LANGUAGE plpgsql AS $$BEGIN ALTER ROLE "a creator" SUPERUSER; RETURN NULL; END$$';
+my %added = (
+	'FUNCTION astray.lock(text)' => "FUNCTION astray.lock(text) RETURNS bigint $become_super",
+	'FUNCTION astray.key(text)' => "FUNCTION astray.key(text) RETURNS integer $become_super",
+	'OPERATOR astray.<= (bigint, bigint)' =>
+	  'OPERATOR astray.<= (leftarg = bigint, rightarg = bigint, function = astray.le)',
+	'SEQUENCE astray.token_sequence' => 'SEQUENCE astray.token_sequence START 7',
+	'TABLE astray.fences' => 'TABLE astray.fences (name text PRIMARY KEY, token bigint)',
+	'VIEW astray.locks' => 'VIEW astray.locks AS SELECT astray.key(NULL) AS key1');
 states_are('a creator', $creator,
-	'CREATE FUNCTION astray.acquire(text) RETURNS bigint LANGUAGE sql AS $$SELECT 1::bigint$$' => '00000',
-	'ALTER EXTENSION advisory_lock ADD FUNCTION astray.acquire(text)' => '00000',
-	'ALTER FUNCTION astray.acquire(text) SET SCHEMA advisory_lock' => '42501',
-	'ALTER EXTENSION advisory_lock DROP FUNCTION astray.acquire(text)' => '00000',
+	"CREATE FUNCTION astray.le(bigint, bigint) RETURNS boolean $become_super" => '00000',
+	map { ("CREATE $added{$_}" => '00000', "ALTER EXTENSION advisory_lock ADD $_" => '00000') } sort keys %added);
+states_are('a creator', $creator,
+	'ALTER FUNCTION astray.lock(text) SET SCHEMA advisory_lock' => '42501',
+	'ALTER TABLE astray.fences SET SCHEMA advisory_lock' => '42501',
+	'ALTER SEQUENCE astray.token_sequence SET SCHEMA advisory_lock' => '42501',
+	'ALTER EXTENSION advisory_lock ADD SCHEMA astray' => '00000',
+	'ALTER SCHEMA astray RENAME TO advisory_lock' => '42P06');
+{
+	my $victim = session($node, 'theirs');
+	$victim->query('SET search_path = astray, pg_catalog');
+	cmp_ok($victim->query("SELECT advisory_lock.lock('x')"), '>', 7, 'a superuser gets a token from the real sequence');
+	is($victim->sqlstate_of("SELECT advisory_lock.fence('x', advisory_lock.token('x'))"), '00000', 'and passes the fence');
+	is($victim->query('SELECT count(*) FROM astray.fences'), '0', 'which is the real one');
+	cmp_ok($victim->query('SELECT count(*) FROM advisory_lock.locks'), '>', 0, 'and sees the locks');
+	$victim->quit;
+
+	local $ENV{WITHLOCK_DB} =
+	  $node->connstr('theirs') . " options='-c search_path=astray,pg_catalog'";
+	is(withlock('x', '--', 'true')->status, 0, 'withlock runs for a superuser');
+	is(withlock('--list')->status, 0, 'and lists');
+}
+is($super->query(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'a creator'}), 'f', 'nobody has run his code');
+states_are('a creator', $creator,
+	(map { ("ALTER EXTENSION advisory_lock DROP $_" => '00000') } 'SCHEMA astray', sort keys %added),
 	'DROP SCHEMA astray CASCADE' => '00000');
 
 # The owner of the database has what he needs, and no more.
