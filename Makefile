@@ -6,6 +6,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c extension/*/*.c)))
 
 EXTENSION = advisory_lock
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" advisory_lock.control)
+SHLIB_EXPORTS = extension/exports.txt
 DATA = $(sort $(wildcard extension/advisory_lock--*.sql))
 PGFILEDESC = "advisory_lock - advisory locks by name"
 PG_CPPFLAGS = -I$(srcdir)/extension -DADVISORY_LOCK_VERSION='"$(EXTVERSION)"'
@@ -15,7 +16,7 @@ REGRESS_OPTS = --load-extension=advisory_lock
 ISOLATION := $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 ISOLATION_OPTS = --load-extension=advisory_lock
 TAP_TESTS = 1
-EXTRA_CLEAN = .built-for
+EXTRA_CLEAN = .built-for extension/exports.list
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
