@@ -86,7 +86,7 @@ cmp_ok($node->safe_psql('postgres', "SELECT advisory_lock.lock('z')"), '>', $las
 
 # A database of its own has tokens of its own, and by the clock: the counter is
 # seconds since 2026, 16 bits further up.
-my $clock = "extract(epoch FROM clock_timestamp() - '2026-01-01 UTC')::bigint";
+my $clock = "floor(extract(epoch FROM clock_timestamp() - '2026-01-01 UTC'))::bigint";
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE EXTENSION advisory_lock');
 my ($earliest, $counter, $latest) = split /\|/, $node->safe_psql('other',
