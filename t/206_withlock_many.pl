@@ -32,8 +32,7 @@ echo "$i done, $wrong wrong"
 EOT
 } 1 .. $LOOPS;
 
-# While they run: a withlock never has more than its one child, and no zombie
-# for longer than it takes to look again.
+# While they run: no zombie is there for longer than it takes to look again.
 my ($looks, $zombies) = (0, 0);
 while (grep { !$_->has_ended } @loops)
 {

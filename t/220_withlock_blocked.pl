@@ -135,8 +135,13 @@ is("@wrong", '', 'what is said before the command stands before its words');
 # Those who wait for the end of stdout do not wait for what speaks
 my $running = start_withlock('pipe', '-v', '--', 'sh', '-c', 'exec >&-; echo $$ >&2; exec sleep 60');
 wait_until { $running->stderr =~ /^\d+$/m } 'the command runs';
-my @open = map { readlink "$_/fd/1" } grep { readlink "$_/fd/1" } map { "/proc/$_" } children_of($running->pid);
-is("@open", '', 'what speaks keeps no stdout open');
+wait_until
+{
+	my @open = map { readlink // '' } map { glob "/proc/$_/fd/*" } children_of($running->pid);
+	!grep { $_ eq $running->{stdout}->filename } @open;
+}
+'none of its processes has stdout open';
+pass('what speaks keeps no stdout open');
 kill 'TERM', $running->pid;
 $running->wait;
 

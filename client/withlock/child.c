@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #include <unistd.h>
 
 #include "withlock/withlock.h"
+
+/* One that is killed, but for a kernel that does not let go of it. */
+#define HELPER_ENDS_WITHIN_MS 100
 
 /* Is there such a file in the directory?  Cheap enough for after a fork. */
 static bool
@@ -141,6 +145,15 @@ child_group_exists(const Child *child)
 }
 
 void
+child_await_helper(pid_t pid)
+{
+	int			i;
+
+	for (i = 0; i < HELPER_ENDS_WITHIN_MS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		(void) poll(NULL, 0, 1);
+}
+
+void
 child_adopt_orphans(void)
 {
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -168,7 +181,7 @@ child_reap(Child *child)
 
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
 	{
-		/* adopted orphans, and what speaks for us, only have to be reaped */
+		/* adopted orphans, and helpers of ours, only have to be reaped */
 		if (pid != child->pid || !child->running)
 			continue;
 		if (!WIFCONTINUED(status))

@@ -53,6 +53,12 @@ extern void child_signal(const Child *child, int signo);
  */
 extern void child_adopt_orphans(void);
 
+/*
+ * Clear away another child, which was killed, if the kernel lets go of it
+ * soon: nobody else may care for it.
+ */
+extern void child_await_helper(pid_t pid);
+
 /* Is anything left in the command's process group? */
 extern bool child_group_exists(const Child *child);
 

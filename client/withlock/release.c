@@ -33,16 +33,6 @@ send_release(Run *run)
 		release_on_result(run, advlock_start_unlock(run->session, run->options->names[0]));
 }
 
-void
-release_enter(Run *run)
-{
-	run->release_by = now_ms() + RELEASE_WITHIN_MS;
-	run->checked_all = false;
-	/* a session does one thing at a time */
-	if (!run->checking)
-		send_release(run);
-}
-
 /* The command ran without its lock, if only for its last moments. */
 static void
 was_lost(Run *run)
@@ -54,6 +44,23 @@ was_lost(Run *run)
 		stop_done(run);
 	else
 		run_finish(run, STATUS_LOST);
+}
+
+void
+release_enter(Run *run)
+{
+	if (guard_end(&run->guard))
+	{
+		/* the connection is closed, and why can be read from it */
+		(void) advlock_poll(run->session);
+		was_lost(run);
+		return;
+	}
+	run->release_by = now_ms() + RELEASE_WITHIN_MS;
+	run->checked_all = false;
+	/* a session does one thing at a time */
+	if (!run->checking)
+		send_release(run);
 }
 
 static void

@@ -206,6 +206,7 @@ run_command(const Options *options, const char *conninfo)
 	while (run.phase != PHASE_DONE)
 		run_once(&run);
 	run_close_session(&run);
+	guard_await(&run.guard);
 	free(run.last_trouble);
 	loop_close(&run.loop);
 	return run.status;

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "withlock/child.h"
 
 #define MAX_WORDS 65536
 
@@ -61,8 +62,8 @@ write_words(const char *words, size_t size)
 
 /*
  * The process; there may have been a thread before the fork that looked a name
- * up, so only async-signal-safe calls here.  It keeps nothing but the socket and stderr: no connection,
- * and no pipe whose end somebody waits for.
+ * up, so only async-signal-safe calls here.  It keeps nothing but the socket
+ * and stderr: no connection, and no pipe whose end somebody waits for.
  */
 static void __attribute__((noreturn))
 speak(int fd, pid_t parent)
@@ -193,5 +194,6 @@ speaker_finish(void)
 		return;
 	/* one that hangs would write when nobody expects it any more */
 	kill(speaker.pid, SIGKILL);
+	child_await_helper(speaker.pid);
 	forget_process();
 }

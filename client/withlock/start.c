@@ -66,9 +66,14 @@ start_command(Run *run)
 	}
 	error = child_start(&run->child, run->argv, terminal_for_start(&run->terminal));
 	if (error)
+	{
 		fail(run, "cannot start a process", error);
-	else
-		run_enter(run, PHASE_RUNNING);
+		return;
+	}
+	if (run->options->on_lost != ON_LOST_IGNORE)
+		guard_start(&run->guard, advlock_socket(run->session), run->child.pid,
+					run->options->on_lost == ON_LOST_TERM ? run->grace_ms : 0);
+	run_enter(run, PHASE_RUNNING);
 }
 
 void

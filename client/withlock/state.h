@@ -20,6 +20,7 @@
 #define WITHLOCK_STATE_H
 
 #include "withlock/child.h"
+#include "withlock/guard.h"
 #include "withlock/loop.h"
 #include "withlock/terminal.h"
 #include "withlock/waiting.h"
@@ -56,6 +57,7 @@ typedef struct Run
 	Loop		loop;
 	Terminal	terminal;
 	Child		child;
+	Guard		guard;			/* of the command, if withlock is stopped */
 	Waiting		waiting;
 	advlock    *session;		/* NULL while there is none */
 

@@ -93,6 +93,7 @@ stop_enter(Run *run)
 void
 stop_done(Run *run)
 {
+	guard_end(&run->guard);
 	if (now_ms() - run->held_since >= HELD_WELL_MS)
 		run->attempts = 0;
 	if (run->options->keep && !run->ended_by_signal)

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.h
+ *	  What ends the command when withlock cannot.
+ *
+ * withlock that is stopped by SIGSTOP or by a debugger, or that hangs, does
+ * not notice that its session has ended, and the command would run on beside
+ * the next holder.  So a process watches the connection, too: when it is
+ * closed, and the command is still there when its grace is over, it kills it.
+ * What only an answer of the server tells it does not see.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef WITHLOCK_GUARD_H
+#define WITHLOCK_GUARD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct Guard
+{
+	pid_t		pid;			/* 0: there is none */
+	int			fd;				/* to it; -1: it was ended */
+} Guard;
+
+/*
+ * Guard the command's process group, which has so many ms after the loss; on
+ * failure there is no guard.  Signals must be blocked.
+ */
+extern void guard_start(Guard *guard, int server, pid_t command, int grace_ms);
+
+/*
+ * withlock itself sees to the command now, or it has gone.  Says whether the
+ * guard has killed it.
+ */
+extern bool guard_end(Guard *guard);
+
+/* Clear away what guard_end() has left, at the end of all. */
+extern void guard_await(const Guard *guard);
+
+#endif							/* WITHLOCK_GUARD_H */

@@ -1,0 +1,186 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# withlock alone is stopped, and its command is not: the command does not
+# outlive the lock all the same.  What sees to that costs nobody anything.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+use Withlock;
+
+my $node = start_node('main');
+$ENV{WITHLOCK_DB} = conninfo($node);
+
+# Ignores TERM, and says when it lived.
+my @stubborn = ($^X, '-MTime::HiRes=time,sleep', '-e',
+	'$| = 1; $SIG{TERM} = sub { print "told\n" }; while (1) { print "alive ", time, "\n"; sleep 0.02; }');
+
+sub start_stubborn
+{
+	my $running = start_withlock('a', @_, '--', @stubborn);
+
+	$running->wait_output(qr/alive/);
+	return $running;
+}
+
+sub stop_withlock
+{
+	my ($running) = @_;
+
+	kill 'STOP', $running->pid;
+	wait_until { process_state($running->pid) eq 'T' } 'withlock is stopped';
+	return;
+}
+
+sub end_session
+{
+	$node->safe_psql('postgres',
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: a'");
+	return;
+}
+
+# What watches: a copy of withlock in a process group of its own.
+sub guard_of
+{
+	my ($running) = @_;
+	my $pid = $running->pid;
+
+	return wait_until
+	{
+		(grep { (slurp_file("/proc/$_/comm") // '') eq "withlock-guard\n" } children_of($pid))[0];
+	}
+	'the guard is there';
+}
+
+# The next holder begins when the command of the stopped one has ended
+my $running = start_stubborn('--grace', '1s');
+my $command = $running->wait_command;
+stop_withlock($running);
+end_session();
+my $next = withlock('a', '--', $^X, '-MTime::HiRes=time', '-e', 'print time');
+is($next->status, 0, 'withlock is stopped, its session is ended, and another one holds the lock');
+my ($last) = $running->stdout =~ /.*alive (\S+)\n/s;
+cmp_ok($last, '<', $next->stdout, '... after the end of the command');
+is(process_state($command), 'Z', '... which has been killed');
+unlike($running->stdout, qr/told/, '... without a word');
+kill 'CONT', $running->pid;
+is($running->wait, 74, '... and 74 is the status when withlock goes on');
+like($running->stderr, qr/\Awithlock: lock "a" is lost: [^\n]*terminat[^\n]*\n\z/, '... and the reason is said');
+
+# By each way to hold it that has no delay
+foreach my $case (['--on-lost', 'kill'], ['--lock-delay', '0'], ['--transaction'])
+{
+	$running = start_stubborn(@$case);
+	$command = $running->wait_command;
+	stop_withlock($running);
+	end_session();
+	wait_until { process_state($command) eq 'Z' } 'the command has ended';
+	kill 'CONT', $running->pid;
+	is($running->wait, 74, "@$case: the command does not outlive the lock of a stopped withlock");
+}
+
+# With --keep, it starts again
+$running = start_stubborn('--keep', '--lock-delay', '0');
+$command = $running->wait_command;
+stop_withlock($running);
+end_session();
+wait_until { process_state($command) eq 'Z' } 'the command has ended';
+kill 'CONT', $running->pid;
+my $again = wait_until { my $pid = command_under($running->pid); $pid && $pid != $command ? $pid : undef } 'it is started again';
+kill 'KILL', $again;
+is($running->wait, 128 + 9, '--keep: the command is started again, and its status is its own');
+
+# Nothing is done for who wants nothing done, and nothing while the lock is held
+$running = start_stubborn('--on-lost', 'ignore');
+is(scalar(children_of($running->pid)), 1, '--on-lost ignore: nobody watches');
+kill 'KILL', $running->wait_command;
+$running->wait;
+
+$running = start_stubborn('--on-lost', 'kill');
+$command = $running->wait_command;
+stop_withlock($running);
+my $seen = length $running->stdout;
+wait_until { length $running->stdout > $seen + 2000 } 'the command runs on';
+kill 'CONT', $running->pid;
+kill 'KILL', $command;
+is($running->wait, 128 + 9, 'a stopped withlock that holds its lock: the command runs on');
+
+# The guard itself is killed, or stopped: as if there were none
+foreach my $signal ('KILL', 'STOP')
+{
+	$running = start_stubborn('--grace', '300ms');
+	my $guard = guard_of($running);
+	kill $signal, $guard;
+	if ($signal eq 'KILL') { wait_until { !kill 0, $guard } 'the guard is gone, and cleared away'; }
+	else { wait_until { process_state($guard) eq 'T' } 'the guard is stopped'; }
+	end_session();
+	is($running->wait, 74, "$signal of the guard: withlock ends the command");
+	like($running->stdout, qr/told/, '... as ever');
+	wait_until { !kill 0, $guard } 'the guard is gone';
+}
+# A signal for everybody is none for it
+$running = start_stubborn();
+my $guard = guard_of($running);
+kill $_, $guard foreach 'TERM', 'INT', 'HUP', 'TSTP';
+stop_withlock($running);
+end_session();
+$command = command_under($running->pid);
+wait_until { process_state($command) eq 'Z' } 'the command has ended';
+kill 'CONT', $running->pid;
+is($running->wait, 74, 'TERM, INT, HUP and TSTP do not end the guard');
+
+# --- Nothing is left
+
+# Ends with what the command writes; says which processes were left to it, as
+# to an init that clears nothing away.
+my $adopt = <<'EOT';
+syscall 157, 36, 1, 0, 0, 0;	# prctl(PR_SET_CHILD_SUBREAPER)
+my $pid = fork // die;
+exec @ARGV or die unless $pid;
+waitpid $pid, 0;
+my $status = $?;
+open my $handle, '<', "/proc/$$/task/$$/children" or die;
+print map { my $child = $_; open my $comm, '<', "/proc/$child/comm"; "left " . <$comm> } split ' ', <$handle> // '';
+exit $status >> 8;
+EOT
+
+SKIP:
+{
+	require Config;
+	skip 'the number of prctl() is another one here', 4 unless $Config::Config{archname} =~ /x86_64/;
+	foreach my $case (['-v', 'x', '--', 'sh', '-c', 'exit 3'], ['-v', 'x', '--', '/nonexistent'])
+	{
+		my $ended = start_program({}, $^X, '-e', $adopt, 'withlock', @$case);
+		is($ended->wait, $case->[-1] eq 'exit 3' ? 3 : 127, "withlock @$case");
+		is($ended->stdout, '', '... leaves no process behind, not even a dead one');
+	}
+}
+
+# What has left the command's group lives on, and with none of our descriptors
+$running = start_withlock('x', '--', 'sh', '-c', 'setsid sh -c "ls /proc/self/fd; exec sleep 60" & exit 0');
+is($running->wait, 0, 'a command that leaves a daemon');
+wait_until { $running->stdout =~ /^3$/m } 'the daemon runs';
+is($running->stdout, "0\n1\n2\n3\n", '... which inherits nothing');
+is($node->safe_psql('postgres', "SELECT advisory_lock.is_locked('x')"), 'f', '... and holds nothing');
+my ($daemon) = grep { (readlink "/proc/$_/fd/1" // '') eq $running->{stdout}->filename } map { m{(\d+)} } glob '/proc/[0-9]*';
+ok($daemon, '... and lives on');
+kill 'KILL', $daemon if $daemon;
+
+# SIGKILL of withlock
+$running = start_stubborn();
+my @children = children_of($running->pid);
+is(scalar @children, 2, 'the command and the guard');
+kill 'KILL', $running->pid;
+$running->wait;
+wait_until { !grep { (process_state($_) || 'Z') ne 'Z' } @children } 'both are gone';
+pass('... are gone when withlock is killed');
+wait_until { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: a'") eq '0' } 'so is the session';
+pass('... and so is its session');
+
+done_testing();
