@@ -64,8 +64,11 @@ foreach my $round (4 .. 9)
 }
 # half of 0.4, 0.8, ... s at least: the first two had their turns before
 cmp_ok(time - $begin, '>', 6, 'the back-off grows while no lock is held for long');
-is($descriptors->(), $before, 'some losses later withlock has as many descriptors');
-is(scalar(children_of($running->pid)), $children, '... and children');
+# what is closed a moment later was open before as well, at most
+wait_until { $descriptors->() <= $before } 'what it has opened meanwhile is closed';
+pass('some losses later withlock has no more descriptors');
+wait_until { children_of($running->pid) <= $children } 'its children are cleared away';
+pass('... nor children');
 @tokens = $running->stdout =~ /begin (\d+)/g;
 ok(is_increasing(@tokens), '... and the tokens grow');
 
