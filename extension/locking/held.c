@@ -90,8 +90,10 @@ end_hold(HeldLock *held)
 static void
 forget(HeldLock *held)
 {
-	end_hold(held);
-	announce_nothing_held(&held->id);
+	if (held->timed)
+		end_hold(held);
+	else
+		announce_nothing_held(&held->id);
 	if (held->name)
 		pfree(held->name);
 	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);

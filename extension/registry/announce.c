@@ -59,9 +59,12 @@ known_name(Registry *reg, const NameId *id)
 	return reg ? name_find(reg, id) : NULL;
 }
 
-/* Make a name known, and keep it; its place, or 0 if there is no room. */
+/*
+ * Make a name known, and keep it; its place, or 0 if there is no room.
+ * acquired_at counts an acquisition, unless it is 0.
+ */
 static Place
-keep_name(Registry *reg, const NamedLock *lock, bool *has_namesake)
+keep_name(Registry *reg, const NamedLock *lock, TimestampTz acquired_at, bool *has_namesake)
 {
 	NameEntry  *entry = name_enter(reg, lock);
 	Place		place;
@@ -69,6 +72,11 @@ keep_name(Registry *reg, const NamedLock *lock, bool *has_namesake)
 	*has_namesake = false;
 	if (!entry)
 		return 0;
+	if (acquired_at != 0)
+	{
+		entry->acquisitions++;
+		entry->last_acquired_at = acquired_at;
+	}
 	place = name_pin(reg, entry);
 	*has_namesake = entry->has_namesake;
 	name_unlock(reg, entry);
@@ -106,7 +114,7 @@ announce_wanted(const NamedLock *lock, bool held)
 
 	if (!reg)
 		return;
-	place = keep_name(reg, lock, &has_namesake);
+	place = keep_name(reg, lock, 0, &has_namesake);
 	if (held)
 		name_unpin(reg, place); /* the label tells of what it holds */
 	else
@@ -142,21 +150,9 @@ announce_delayed(const NamedLock *lock, TimestampTz until, DelayReason reason)
 
 	if (reg)
 		put_label(reg, lock, (Label) {
-			.place = keep_name(reg, lock, &has_namesake),
+			.place = keep_name(reg, lock, 0, &has_namesake),
 			.delayed_until = until, .delay_reason = reason
 		});
-}
-
-static void
-count_acquisition(Registry *reg, const NameId *id, TimestampTz now)
-{
-	NameEntry  *entry = known_name(reg, id);
-
-	if (!entry)
-		return;
-	entry->acquisitions++;
-	entry->last_acquired_at = now;
-	name_unlock(reg, entry);
 }
 
 /*
@@ -174,10 +170,9 @@ announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited)
 		return;
 	now = GetCurrentTimestamp();
 	put_label(reg, lock, (Label) {
-		.place = keep_name(reg, lock, &has_namesake), .acquired_at = now, .token = token
+		.place = keep_name(reg, lock, held ? 0 : now, &has_namesake),
+		.acquired_at = now, .token = token
 	});
-	if (!held)
-		count_acquisition(reg, &lock->id, now);
 	if (has_namesake && !held && !waited)
 		warn_of_namesake(reg, lock);
 }
@@ -195,20 +190,40 @@ announce_timed_out(const NamedLock *lock)
 	name_unlock(reg, entry);
 }
 
+/* Take back what was told of a lock; the place of its name, still pinned, or 0. */
+static Place
+take_label_down(Registry *reg, const NameId *id)
+{
+	Label	   *label = reg ? label_find(reg, id->key) : NULL;
+
+	return label ? label_remove(reg, label) : 0;
+}
+
+static void
+count_hold(NameEntry *entry, int64 hold_us)
+{
+	entry->total_hold += hold_us;
+	entry->max_hold = Max(entry->max_hold, hold_us);
+}
+
 /* The session holds the lock no longer, in any mode. */
 void
 announce_released(const NameId *id, int64 hold_us)
 {
-	Registry   *reg = tracking_registry();
-	NameEntry  *entry = known_name(reg, id);
+	Registry   *reg = registry();
+	NameEntry  *entry = reg ? name_pinned(reg, take_label_down(reg, id)) : NULL;
 
 	if (entry)
 	{
-		entry->total_hold += hold_us;
-		entry->max_hold = Max(entry->max_hold, hold_us);
+		if (track)
+			count_hold(entry, hold_us);
+		name_let_go(reg, entry);
+	}
+	else if ((entry = known_name(tracking_registry(), id)) != NULL)
+	{
+		count_hold(entry, hold_us);
 		name_unlock(reg, entry);
 	}
-	announce_nothing_held(id);
 }
 
 /* Nothing is to be told of the lock any more: take back what was. */
@@ -216,10 +231,9 @@ void
 announce_nothing_held(const NameId *id)
 {
 	Registry   *reg = registry();
-	Label	   *label = reg ? label_find(reg, id->key) : NULL;
 
-	if (label)
-		label_remove(reg, label);
+	if (reg)
+		name_unpin(reg, take_label_down(reg, id));
 }
 
 /* A permit is going to be free, or is already: wake who looks for one. */

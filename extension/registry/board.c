@@ -23,7 +23,11 @@
 
 static BoardRow *my_row = NULL;
 
-/* Labels of this session in the table */
+/* The last label on the board that was written: most often the one asked for */
+static Label *last_written = NULL;
+
+/* Labels of this session on the board, and in the table */
+static int	labels_on_board = 0;
 static int	labels_in_table = 0;
 
 static bool
@@ -50,14 +54,14 @@ close_board(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 	for (int i = 0; i < LABELS_ON_BOARD; i++)
 	{
 		if (my_row->labels[i].pid != 0)
-			label_remove(reg, &my_row->labels[i]);
+			name_unpin(reg, label_remove(reg, &my_row->labels[i]));
 	}
 	for (Place place = table_touched(&reg->labels); labels_in_table > 0 && place > 0; place--)
 	{
 		Label	   *label = table_entry(&reg->labels, place);
 
 		if (label->link.linked && label->pid == MyProcPid)
-			label_remove(reg, label);
+			name_unpin(reg, label_remove(reg, label));
 	}
 	pg_atomic_write_u32(&my_row->pid, 0);
 	my_row = NULL;
@@ -117,9 +121,9 @@ find_own_in_table(Registry *reg, LockKey key)
 Label *
 label_find(Registry *reg, LockKey key)
 {
-	if (!my_row)
-		return NULL;
-	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	if (last_written && is_about(last_written, key, MyProcPid))
+		return last_written;
+	for (int i = 0; i < LABELS_ON_BOARD && labels_on_board > 0; i++)
 	{
 		if (is_about(&my_row->labels[i], key, MyProcPid))
 			return &my_row->labels[i];
@@ -200,6 +204,12 @@ end_write(Registry *reg, Label *label)
 void
 label_write(Registry *reg, Label *label, const Label *contents)
 {
+	if (on_board(label))
+	{
+		last_written = label;
+		if (label->pid == 0)
+			labels_on_board++;
+	}
 	begin_write(reg, label);
 	label->pid = MyProcPid;
 	label->name = contents->name;
@@ -212,8 +222,8 @@ label_write(Registry *reg, Label *label, const Label *contents)
 	end_write(reg, label);
 }
 
-/* Take a label of this session down, and let go of its name. */
-void
+/* Take a label of this session down; the place of its name, to be unpinned. */
+Place
 label_remove(Registry *reg, Label *label)
 {
 	Place		place = label->place;
@@ -229,7 +239,9 @@ label_remove(Registry *reg, Label *label)
 		table_give_back(&reg->labels, label);
 		labels_in_table--;
 	}
-	name_unpin(reg, place);
+	else
+		labels_on_board--;
+	return place;
 }
 
 /* === Reading === */

@@ -16,7 +16,7 @@ extern void board_open(Registry *reg);
 extern Label *label_find(Registry *reg, LockKey key);
 extern Label *label_enter(Registry *reg, const NameId *name);
 extern void label_write(Registry *reg, Label *label, const Label *contents);
-extern void label_remove(Registry *reg, Label *label);
+extern Place label_remove(Registry *reg, Label *label);
 extern bool label_copy(Registry *reg, LockKey key, int pid, Label *copy);
 
 #endif							/* BOARD_H */

@@ -201,18 +201,34 @@ name_pin(Registry *reg, NameEntry *entry)
 	return place;
 }
 
-/* Let go of a name that was pinned.  0 is no place. */
-void
-name_unpin(Registry *reg, Place place)
+/* The entry of a name that was pinned, locked; NULL for 0, which is no place. */
+NameEntry *
+name_pinned(Registry *reg, Place place)
 {
 	NameEntry  *entry = table_entry(&reg->names, place);
 
-	if (!entry)
-		return;
-	lock_partition(reg, &entry->id, LW_EXCLUSIVE);
+	if (entry)
+		lock_partition(reg, &entry->id, LW_EXCLUSIVE);
+	return entry;
+}
+
+/* Let go of a name that was pinned, whose entry is locked, and unlock it. */
+void
+name_let_go(Registry *reg, NameEntry *entry)
+{
 	if (--entry->users == 0)
-		evict_may(reg, place);
+		evict_may(reg, table_place(&reg->names, entry));
 	name_unlock(reg, entry);
+}
+
+/* The same in one; 0 is no place. */
+void
+name_unpin(Registry *reg, Place place)
+{
+	NameEntry  *entry = name_pinned(reg, place);
+
+	if (entry)
+		name_let_go(reg, entry);
 }
 
 /* A copy of the entry in a place; false if there is none. */

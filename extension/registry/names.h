@@ -19,6 +19,8 @@ extern NameEntry *name_find(Registry *reg, const NameId *id);
 extern void name_unlock(Registry *reg, const NameEntry *entry);
 
 extern Place name_pin(Registry *reg, NameEntry *entry);
+extern NameEntry *name_pinned(Registry *reg, Place place);
+extern void name_let_go(Registry *reg, NameEntry *entry);
 extern void name_unpin(Registry *reg, Place place);
 
 extern bool name_copy(Registry *reg, Place place, NameEntry *copy);
