@@ -19,8 +19,11 @@ mirror_postgres() {
 	done
 	mirror_programs
 	check_mirror
-	# The client goes there too, where the tests look for it.
-	sandbox_dirs=(PG_CONFIG="$bindir/pg_config" prefix="$sandbox/pg/usr/local" bindir="$bindir"
+	# The client goes there too, where the tests look for it.  Not by a prefix:
+	# from 18 on the server's makefiles would put the extension under it.
+	sandbox_dirs=(PG_CONFIG="$bindir/pg_config" bindir="$bindir"
+		bashcompletiondir="$sandbox/pg/usr/local/share/bash-completion/completions"
+		zshcompletiondir="$sandbox/pg/usr/local/share/zsh/site-functions"
 		libdir="$("$bindir/pg_config" --libdir)"
 		includedir="$("$bindir/pg_config" --includedir)"
 		mandir="$("$bindir/pg_config" --mandir)")
