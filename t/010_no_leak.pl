@@ -236,7 +236,7 @@ foreach (
 	my ($call, $name) = @$_;
 
 	($cancels, $leaked) =
-	  cancel_race($call, $name, 700, qr/^CONTEXT:  while acquiring/m);
+	  cancel_race($call, $name, 700, qr/^(?:CONTEXT:  )?while acquiring/m);
 	is($leaked, 0, "$call holds nothing after $cancels cancels");
 	$all_cancels += $cancels;
 }
@@ -283,7 +283,7 @@ sub statement_timeout_race
 		$session->finish_state;
 		my %message = $session->messages =~ /^begin (\d+)\n(.*?)end \1$/msg;
 		my %count = $session->output =~ /^(\d+)\|57014\|(\d+)\|$/mg;
-		my @while_waiting = grep { $message{$_} =~ /^CONTEXT:  while acquiring/m } keys %count;
+		my @while_waiting = grep { $message{$_} =~ /^(?:CONTEXT:  )?while acquiring/m } keys %count;
 		$ran_out += @while_waiting;
 		$held += grep { $count{$_} } @while_waiting;
 		$session->quit;

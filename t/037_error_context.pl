@@ -31,7 +31,7 @@ foreach my $call (
 	$other->start("SELECT advisory_lock.lock('first')");
 	$other->wait_blocked;
 	is($victim->sqlstate_of($call), '40P01', "$call: a deadlock");
-	like($victim->messages, qr/^CONTEXT:  while acquiring exclusive advisory lock "second"$/m,
+	like($victim->messages, qr/^(?:CONTEXT:  )?while acquiring exclusive advisory lock "second"$/m,
 		'the context has the name');
 	is($victim->query($HELD), 1, 'the victim holds what it held before');
 	$victim->query('SELECT advisory_lock.unlock_all()');
@@ -46,7 +46,7 @@ $other->start('SELECT FROM things FOR UPDATE');
 $other->wait_blocked;
 is($victim->sqlstate_of("SELECT advisory_lock.lock_shared('first')"), '40P01',
 	'a deadlock with a row');
-like($victim->messages, qr/^CONTEXT:  while acquiring shared advisory lock "first"$/m,
+like($victim->messages, qr/^(?:CONTEXT:  )?while acquiring shared advisory lock "first"$/m,
 	'the context has the name and the mode');
 is($victim->query("ROLLBACK; $HELD"), 0, 'the victim holds nothing');
 $other->finish;
@@ -54,16 +54,16 @@ $other->finish;
 # Timeouts and cancels.
 is($victim->sqlstate_of("SET lock_timeout = '10 ms'; SELECT advisory_lock.lock('first')"),
 	'55P03', 'lock_timeout');
-like($victim->messages, qr/^CONTEXT: .*"first"$/m, 'with the name');
+like($victim->messages, qr/^(?:CONTEXT:  )?while .*"first"$/m, 'with the name');
 is($victim->sqlstate_of("RESET lock_timeout; SET statement_timeout = '10 ms'; SELECT advisory_lock.lock('first')"),
 	'57014', 'statement_timeout');
-like($victim->messages, qr/^CONTEXT: .*"first"$/m, 'with the name');
+like($victim->messages, qr/^(?:CONTEXT:  )?while .*"first"$/m, 'with the name');
 is($victim->query("RESET statement_timeout; $HELD"), 0, 'nothing is held');
 
 # A warning of core's, too.
 $victim->query("BEGIN; SELECT advisory_lock.xact_lock('second')");
 $victim->query("SET client_min_messages = warning");
 $victim->query("\\set SHOW_CONTEXT always\nSELECT advisory_lock.unlock('second')");
-like($victim->messages, qr/^CONTEXT: .*"second"/m, 'what cannot be unlocked is named');
+like($victim->messages, qr/^(?:CONTEXT:  )?while .*"second"/m, 'what cannot be unlocked is named');
 
 done_testing();

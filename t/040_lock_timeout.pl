@@ -53,7 +53,7 @@ sub raises
 
 	is($state, '55P03', "$call ends by lock_timeout");
 	is($in_time, 't', 'in time');
-	like($messages, qr/^CONTEXT:  while acquiring .* ?"(pool|single|x|a)"/m, 'and says for what');
+	like($messages, qr/^(?:CONTEXT:  )?while acquiring .* ?"(pool|single|x|a)"/m, 'and says for what');
 	is($session->query($HELD), 0, 'and holds nothing');
 	return;
 }

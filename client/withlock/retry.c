@@ -74,7 +74,7 @@ explain(Run *run, advlock_result result)
 		say_verbose("lock \"%s\": the same again", run->options->shown[0]);
 		return;
 	}
-	session_explain(run->options, run->session, result);
+	session_explain(run->options, run->session, result, &run->hinted);
 	free(run->last_trouble);
 	run->last_trouble = strdup(trouble);
 	run->told = false;

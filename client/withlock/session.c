@@ -82,36 +82,56 @@ has_state(const advlock *session, const char *state)
 	return session && strncmp(advlock_sqlstate(session), state, strlen(state)) == 0;
 }
 
-/* What a person can do about it, or NULL. */
-static const char *
+/* What a person can do about it. */
+typedef enum Advice
+{
+	NO_ADVICE,
+	FREE_CONNECTIONS,
+	AVOID_POOLER,
+	GO_TO_PRIMARY,
+	CHECK_ADDRESS
+} Advice;
+
+static const char *const hints[] = {
+	[FREE_CONNECTIONS] = "the server, the database or the role has no connection left: raise the "
+	"limit, end idle sessions, or wait for one with -t",
+	[AVOID_POOLER] = "connect to the server itself, or use --transaction (a pooler in "
+	"transaction mode) or --allow-pooler (one in session mode)",
+	[GO_TO_PRIMARY] = "a lock on a standby keeps nobody else off: connect to the primary",
+	[CHECK_ADDRESS] = "check --db, or -h, -p and -U, and that the server is running",
+};
+
+static Advice
 advice(const advlock *session, advlock_result result)
 {
 	if (has_state(session, TOO_MANY_CONNECTIONS))
-		return "the server, the database or the role has no connection left: raise the "
-			"limit, end idle sessions, or wait for one with -t";
+		return FREE_CONNECTIONS;
 	switch (result)
 	{
 		case ADVLOCK_POOLER:
-			return "connect to the server itself, or use --transaction (a pooler in "
-				"transaction mode) or --allow-pooler (one in session mode)";
+			return AVOID_POOLER;
 		case ADVLOCK_STANDBY:
-			return "a lock on a standby keeps nobody else off: connect to the primary";
+			return GO_TO_PRIMARY;
 		case ADVLOCK_CONNECTION:
-			return "check --db, or -h, -p and -U, and that the server is running";
+			return CHECK_ADDRESS;
 		default:
-			return NULL;
+			return NO_ADVICE;
 	}
 }
 
 void
-session_explain(const Options *options, const advlock *session, advlock_result result)
+session_explain(const Options *options, const advlock *session, advlock_result result,
+				unsigned int *hinted)
 {
 	const char *error = session ? advlock_error(session) : "";
+	Advice		hint = advice(session, result);
 
 	say_error("lock \"%s\": %s", options->shown[0],
 			  *error ? error : advlock_result_text(result));
-	if (advice(session, result))
-		say_error("hint: %s", advice(session, result));
+	if (hint == NO_ADVICE || *hinted & 1U << hint)
+		return;
+	*hinted |= 1U << hint;
+	say_error("hint: %s", hints[hint]);
 }
 
 bool

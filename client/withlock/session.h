@@ -26,9 +26,12 @@ extern advlock_result session_start_lock(advlock *session, const Options *option
 /* What withlock exits with when the result keeps it from going on. */
 extern int	session_failure_status(const Options *options, advlock_result result);
 
-/* Say why, naming the lock, and what can be done. */
+/*
+ * Say why, naming the lock, and what can be done, unless hinted has it: what
+ * was advised before.
+ */
 extern void session_explain(const Options *options, const advlock *session,
-							advlock_result result);
+							advlock_result result, unsigned int *hinted);
 
 /* Is there a server, only that it is full, starting or stopping? */
 extern bool session_server_is_busy(const advlock *session);

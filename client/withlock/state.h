@@ -70,7 +70,8 @@ typedef struct Run
 	int			attempts;		/* failed ones in a row */
 	int64_t		trouble_since;	/* the first of them; NEVER: none */
 	char	   *last_trouble;	/* what was said about the last one, or NULL */
-	bool		told;			/* ... and that it will be tried again */
+	unsigned int hinted;		/* what was advised, see session_explain() */
+	bool		told;			/* that it will be tried again */
 	bool		met_server;		/* there was a session already */
 
 	/* Between the lock and the command. */
