@@ -30,6 +30,30 @@ like($session->messages, qr/^psql:\S+ WARNING:  prepared transaction "prepared" 
 	'which a warning says, with the transaction');
 like($session->messages, qr/^HINT: .*ROLLBACK PREPARED/m, 'and what to do');
 
+# What is looked up for that is core's, whatever stands before it in the
+# search_path of the caller, who may be a superuser in somebody else's database.
+$session->query(<<'EOT');
+CREATE SCHEMA evil;
+DO $$
+DECLARE
+	op record;
+BEGIN
+	FOR op IN SELECT oprleft::regtype AS left, oprright::regtype AS right FROM pg_operator
+		WHERE oprname = '=' AND oprnamespace = 'pg_catalog'::regnamespace
+	LOOP
+		EXECUTE format('CREATE FUNCTION evil.trap(%1$s, %2$s) RETURNS boolean LANGUAGE plpgsql
+			AS $f$BEGIN RAISE EXCEPTION ''trapped''; END$f$;
+			CREATE OPERATOR evil.= (leftarg = %1$s, rightarg = %2$s, function = evil.trap)',
+			op.left, op.right);
+	END LOOP;
+END
+$$
+EOT
+$session->query('SET search_path = evil, pg_catalog');
+is($session->sqlstate_of("SELECT advisory_lock.terminate_holders('job')"), '00000',
+	'no operator of another schema is run');
+$session->query('RESET search_path; DROP SCHEMA evil CASCADE');
+
 $node->restart;
 $session = session($node);
 is($session->query($TRY), 'f', 'it is held over a restart');

@@ -92,13 +92,16 @@ terminate(int pid)
 /*
  * Tell of the prepared transactions that hold the lock: they have no session
  * to terminate.  In pg_locks they have no pid, but a transaction.
+ *
+ * The caller's search_path must find nothing to run here, so no operator is
+ * left to it, not by USING either.
  */
 static void
 warn_of_prepared(const NamedLock *lock)
 {
 	static const char query[] =
 		"SELECT p.gid FROM pg_catalog.pg_locks l"
-		" JOIN pg_catalog.pg_locks t USING (virtualtransaction)"
+		" JOIN pg_catalog.pg_locks t ON t.virtualtransaction OPERATOR(pg_catalog.=) l.virtualtransaction"
 		" JOIN pg_catalog.pg_prepared_xacts p ON p.transaction OPERATOR(pg_catalog.=) t.transactionid"
 		" WHERE l.pid IS NULL AND t.pid IS NULL AND l.locktype OPERATOR(pg_catalog.=) 'advisory'"
 		" AND l.database OPERATOR(pg_catalog.=) $1 AND l.classid OPERATOR(pg_catalog.=) $2"
