@@ -221,6 +221,34 @@ states_are('a former superuser', $other_super,
 	'CREATE OR REPLACE FUNCTION advisory_lock.lock(name text) RETURNS bigint LANGUAGE sql AS $$SELECT 1::bigint$$' => '42501',
 	'ALTER SCHEMA advisory_lock RENAME TO mine' => '42501');
 
+# While somebody waits for the fences, which have been found by their name, the
+# extension can be dropped, and a trap be put in its place.
+$owner->query('CREATE DATABASE swapped');
+my ($swapper, $victim) = map { session_of('an owner', 'swapped') } 1 .. 2;
+foreach my $call ("fence('x', TOKEN)", "forget_fences('1 day')")
+{
+	$swapper->query('CREATE EXTENSION advisory_lock');
+	my $newest = $swapper->query("SELECT advisory_lock.lock('x')");
+	$swapper->query('BEGIN; LOCK TABLE advisory_lock.fences');
+	$victim->start('SELECT advisory_lock.' . $call =~ s{TOKEN}{$newest}r);
+	$victim->wait_blocked;
+	$swapper->query(<<'EOT');
+DROP EXTENSION advisory_lock;
+CREATE SCHEMA advisory_lock;
+CREATE TABLE advisory_lock.fences (name text COLLATE "C" PRIMARY KEY, token bigint, fenced_at timestamptz, owner name);
+INSERT INTO advisory_lock.fences VALUES ('old', 1, 'epoch', 'an owner');
+CREATE FUNCTION advisory_lock.trap() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN ALTER ROLE "an owner" SUPERUSER; RETURN NEW; END$$;
+CREATE TRIGGER t BEFORE INSERT OR DELETE ON advisory_lock.fences FOR EACH ROW EXECUTE FUNCTION advisory_lock.trap();
+COMMIT
+EOT
+	is($victim->finish_state, '42704', "what was put in the place of the fences is not written to: $call");
+	is($super->query(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'an owner'}), 'f', 'and its trigger not run');
+	$super->query('ALTER ROLE "an owner" NOSUPERUSER');
+	$swapper->query('DROP SCHEMA advisory_lock CASCADE');
+}
+$_->quit foreach $swapper, $victim;
+
 # Who created it can go, and leaves nothing of himself behind.
 $creator->query('DROP EXTENSION advisory_lock');
 is($super->query("SELECT count(*) FROM pg_namespace WHERE nspname = 'advisory_lock'"),

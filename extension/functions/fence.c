@@ -30,7 +30,7 @@
 
 #include "functions/arguments.h"
 #include "base/key.h"
-#include "base/member.h"
+#include "base/owner.h"
 #include "tokens/token.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_fence);
@@ -65,23 +65,6 @@ typedef struct Fence
 	char	   *owner;
 } Fence;
 
-/* With the rights of the table's owner, whoever calls. */
-static void
-run_as_owner(const char *query, int expected, int nargs, Oid *types, Datum *params)
-{
-	Oid			user;
-	int			security_context;
-	int			result;
-
-	GetUserIdAndSecContext(&user, &security_context);
-	SetUserIdAndSecContext(member_owner(MEMBER_FENCES),
-						   security_context | SECURITY_LOCAL_USERID_CHANGE);
-	result = SPI_execute_with_args(query, nargs, types, params, NULL, false, 0);
-	SetUserIdAndSecContext(user, security_context);
-	if (result != expected)
-		elog(ERROR, "SPI_execute_with_args returned %s", SPI_result_code_string(result));
-}
-
 /* The one row that the last query returned, if it did. */
 static void
 read_fence(Fence *fence)
@@ -107,10 +90,10 @@ raise_fence(const NamedLock *lock, int64 token)
 	};
 	Fence		fence = {0};
 
-	run_as_owner(RAISE_FENCE, SPI_OK_INSERT_RETURNING, 3, types, params);
+	execute_as_owner(MEMBER_FENCES, RAISE_FENCE, SPI_OK_INSERT_RETURNING, 3, types, params);
 	fence.raised = SPI_processed > 0;
 	if (!fence.raised)
-		run_as_owner(NEWEST_FENCE, SPI_OK_SELECT, 1, types, params);
+		execute_as_owner(MEMBER_FENCES, NEWEST_FENCE, SPI_OK_SELECT, 1, types, params);
 	read_fence(&fence);
 	return fence;
 }
@@ -231,7 +214,7 @@ advisory_lock_forget_fences(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("advisory_lock.forget_fences()");
 	PreventCommandIfParallelMode("advisory_lock.forget_fences()");
 	SPI_connect();
-	run_as_owner(FORGET_FENCES, SPI_OK_DELETE, 1, &type, &age);
+	execute_as_owner(MEMBER_FENCES, FORGET_FENCES, SPI_OK_DELETE, 1, &type, &age);
 	forgotten = SPI_processed;
 	SPI_finish();
 	PG_RETURN_INT64(forgotten);

@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner.c
+ *	  Statements with the rights of the extension's owner.
+ *
+ * Users may bring about what they could not do themselves: raise a fence, say.
+ * The owner is the bootstrap superuser, so such a statement must run nobody
+ * else's code.  Its text names every function and operator with its schema;
+ * and its relation must be ours still when the server looks it up by its name.
+ * Whoever created the extension may drop it and put a table of that name in
+ * its place, with a trigger of his own, while we wait for the table's lock.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+
+#include "base/owner.h"
+
+/*
+ * Lock a relation of the extension's until the transaction ends.  From then on
+ * its name leads to it: it cannot be dropped, and renamed by superusers alone.
+ */
+static void
+lock_member(Member member)
+{
+	Oid			relation;
+
+	do
+	{
+		relation = member_relation(member);
+		LockRelationOid(relation, RowExclusiveLock);
+	} while (member_relation(member) != relation);	/* it changed while we waited */
+}
+
+/*
+ * Execute a query on a relation of the extension's with the rights of its
+ * owner, whoever calls, inside of SPI_connect(); leans on
+ * SPI_execute_with_args().  The query writes to no other relation, and names
+ * with their schema whatever the search_path would be asked for.
+ *
+ * Raises the errors of member_relation(), and an internal one unless SPI's
+ * result is the expected.
+ */
+void
+execute_as_owner(Member member, const char *query, int expected,
+				 int nargs, Oid *types, Datum *params)
+{
+	Oid			user;
+	int			security_context;
+	int			result;
+
+	lock_member(member);
+	GetUserIdAndSecContext(&user, &security_context);
+	SetUserIdAndSecContext(member_owner(member),
+						   security_context | SECURITY_LOCAL_USERID_CHANGE);
+	result = SPI_execute_with_args(query, nargs, types, params, NULL, false, 0);
+	SetUserIdAndSecContext(user, security_context);
+	if (result != expected)
+		elog(ERROR, "SPI_execute_with_args returned %s", SPI_result_code_string(result));
+}
