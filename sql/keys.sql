@@ -27,6 +27,7 @@ SELECT v.label, k.key1, k.key2, (k.key1, k.key2) = (v.key1, v.key2) AS frozen
 FROM vectors AS v, advisory_lock.key(v.name) AS k;
 
 -- The same by the server's own sha256(): bytes 0-3 and 4-7, little-endian.
+-- Names of all lengths, and more than a session remembers, asked for again.
 CREATE FUNCTION pg_temp.reference(name text, first integer)
 RETURNS integer
 LANGUAGE sql AS $$
@@ -35,7 +36,8 @@ LANGUAGE sql AS $$
 $$;
 SELECT count(*) AS differing
 FROM (SELECT name FROM vectors
-      UNION ALL SELECT 'name ' || i FROM generate_series(1, 1000) AS i) AS n,
+      UNION ALL SELECT repeat('x', i) FROM generate_series(1, 1024) AS i
+      UNION ALL SELECT 'name ' || i % 250 FROM generate_series(1, 1000) AS i) AS n,
      advisory_lock.key(n.name) AS k
 WHERE (k.key1, k.key2)
     IS DISTINCT FROM (pg_temp.reference(n.name, 0), pg_temp.reference(n.name, 4));

@@ -15,19 +15,15 @@
  */
 #include "postgres.h"
 
-#include "common/cryptohash.h"
 #include "common/hashfn.h"
-#include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 
 #include "base/key.h"
-
-/* How many names of what size a session remembers with their hash */
-#define REMEMBERED_NAMES 64
-#define REMEMBERED_NAME_BYTES 64
+#include "base/known.h"
+#include "base/sha256.h"
 
 /* How much of an overlong name an error message shows */
 #define SHOWN_NAME_BYTES 64
@@ -68,60 +64,20 @@ read_little_endian(const uint8 *bytes)
 					(uint32) bytes[2] << 16 | (uint32) bytes[3] << 24);
 }
 
-/* Hash a name in UTF-8. */
+/* The identity of a name in UTF-8. */
 static NameId
-hash_name(const char *utf8)
+identify(const char *utf8, int length)
 {
-	/*
-	 * A context per call: it is registered with the current resource owner
-	 * where OpenSSL provides it, and so must not outlive the transaction.
-	 */
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	uint8		digest[SHA256_BYTES];
 	NameId		id;
 
-	if (ctx == NULL ||
-		pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) utf8, strlen(utf8)) < 0 ||
-		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not compute the SHA-256 of an advisory lock name")));
-	pg_cryptohash_free(ctx);
-
+	sha256((const uint8 *) utf8, length, digest);
 	id.database = MyDatabaseId;
 	id.key.key1 = read_little_endian(digest);
 	id.key.key2 = read_little_endian(digest + 4);
 	id.key.kind = KEY_PAIR;
 	memcpy(id.more, digest + 8, sizeof(id.more));
 	return id;
-}
-
-/*
- * The identity of a name in UTF-8.  Through OpenSSL the hash costs as much as
- * all the rest of an acquire, and sessions use the same few names again and
- * again, so those are remembered.
- */
-static NameId
-identify(const char *utf8)
-{
-	static struct
-	{
-		char		name[REMEMBERED_NAME_BYTES];
-		NameId		id;
-	}			remembered[REMEMBERED_NAMES];
-
-	int			len = strlen(utf8);
-	int			slot = hash_bytes((const unsigned char *) utf8, len) % REMEMBERED_NAMES;
-
-	if (len >= REMEMBERED_NAME_BYTES)
-		return hash_name(utf8);
-	if (strcmp(remembered[slot].name, utf8) != 0)
-	{
-		remembered[slot].id = hash_name(utf8);
-		strcpy(remembered[slot].name, utf8);
-	}
-	return remembered[slot].id;
 }
 
 static void
@@ -163,6 +119,24 @@ check_name_encoding(const char *name, int len)
 	}
 }
 
+/* Fill lock from what follows from its name, except for that. */
+static void
+init_known(NamedLock *lock, KnownName *known)
+{
+	lock->hints = &known->hints;
+	lock->id = known->id;
+	lock->tag = known->tag;
+}
+
+/* The same for a name that was not known, and is from now on. */
+static void
+init_unknown(NamedLock *lock, const char *name, int length, const char *utf8, int utf8_length)
+{
+	lock->id = identify(utf8, utf8_length);
+	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
+	lock->hints = remember_name(name, length, lock);
+}
+
 /*
  * Fill lock from a name of the extension's own making, which may exceed the
  * limit by a suffix.  The name is kept by reference.
@@ -170,29 +144,70 @@ check_name_encoding(const char *name, int len)
 void
 named_lock_init(NamedLock *lock, const char *name)
 {
-	char	   *utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);
+	int			length = strlen(name);
+	KnownName  *known = find_known_name(name, length);
 
 	lock->name = name;
-	lock->id = identify(utf8);
-	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
-	if (utf8 != name)
-		pfree(utf8);			/* pools ask for many names */
+	if (known)
+		init_known(lock, known);
+	else
+	{
+		char	   *utf8 = pg_server_to_any(name, length, PG_UTF8);
+
+		init_unknown(lock, name, length, utf8, strlen(utf8));
+		if (utf8 != name)
+			pfree(utf8);		/* pools ask for many names */
+	}
 }
 
-/* Fill lock from a user's name, or raise an error that says what is wrong. */
+/* Fill lock from a user's name that is not known, or raise an error. */
+static void
+init_checked(NamedLock *lock, const text *name)
+{
+	char	   *copy = text_to_cstring(name);
+	int			length = strlen(copy);
+	char	   *utf8;
+	int			utf8_length;
+
+	check_name_encoding(copy, length);
+	utf8 = pg_server_to_any(copy, length, PG_UTF8);
+	utf8_length = strlen(utf8);
+	check_name_length(copy, length, utf8_length);
+	lock->name = copy;
+	init_unknown(lock, copy, length, utf8, utf8_length);
+}
+
+/*
+ * Fill lock from a user's name, or raise an error that says what is wrong.
+ * Its name is good until the next name is looked up: for who has only one.
+ */
+void
+named_lock_init_brief(NamedLock *lock, const text *name)
+{
+	KnownName  *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+
+	if (!known)
+		init_checked(lock, name);
+	else
+	{
+		lock->name = known->name;
+		init_known(lock, known);
+	}
+}
+
+/* The same, but its name is palloc'd. */
 void
 named_lock_init_text(NamedLock *lock, const text *name)
 {
-	char	   *str = text_to_cstring(name);
-	int			len = strlen(str);
-	char	   *utf8;
+	KnownName  *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 
-	check_name_encoding(str, len);
-	utf8 = pg_server_to_any(str, len, PG_UTF8);
-	check_name_length(str, len, strlen(utf8));
-	lock->name = str;
-	lock->id = identify(utf8);
-	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
+	if (!known)
+		init_checked(lock, name);
+	else
+	{
+		lock->name = pnstrdup(known->name, known->length);
+		init_known(lock, known);
+	}
 }
 
 /* The order in which several locks are taken, in every session the same. */

@@ -35,16 +35,28 @@ typedef struct NameId
 	uint32		more[2];		/* the next bytes of the SHA-256 */
 } NameId;
 
+/*
+ * What the rooms above found out about a name when they met it last.  They do
+ * not trust it: each tells in its own way whether it is still so.
+ */
+typedef struct NameHints
+{
+	struct HeldLock *held;		/* see held.c */
+	uint32		place;			/* in the registry; 0: not known */
+} NameHints;
+
 /* A checked name with all that follows from it */
 typedef struct NamedLock
 {
 	const char *name;			/* in the database encoding, palloc'd */
+	NameHints  *hints;			/* NULL: none are kept */
 	NameId		id;
 	LOCKTAG		tag;
 } NamedLock;
 
 extern void named_lock_init(NamedLock *lock, const char *name);
 extern void named_lock_init_text(NamedLock *lock, const text *name);
+extern void named_lock_init_brief(NamedLock *lock, const text *name);
 extern void set_lock_tag(LOCKTAG *tag, Oid database, LockKey key);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);

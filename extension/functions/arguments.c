@@ -13,18 +13,34 @@
 
 #include "functions/arguments.h"
 
+static text *
+name_arg(FunctionCallInfo fcinfo, int argno)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("advisory lock name must not be null"),
+				 errhint("Pass a name of 1 to %d bytes.", MAX_NAME_BYTES)));
+	return PG_GETARG_TEXT_PP(argno);
+}
+
 /* The lock named by an argument of an SQL function. */
 NamedLock
 named_lock_arg(FunctionCallInfo fcinfo, int argno)
 {
 	NamedLock	lock;
 
-	if (PG_ARGISNULL(argno))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("advisory lock name must not be null"),
-				 errhint("Pass a name of 1 to %d bytes.", MAX_NAME_BYTES)));
-	named_lock_init_text(&lock, PG_GETARG_TEXT_PP(argno));
+	named_lock_init_text(&lock, name_arg(fcinfo, argno));
+	return lock;
+}
+
+/* The same for a function that looks no other name up and calls no SQL. */
+NamedLock
+brief_lock_arg(FunctionCallInfo fcinfo, int argno)
+{
+	NamedLock	lock;
+
+	named_lock_init_brief(&lock, name_arg(fcinfo, argno));
 	return lock;
 }
 

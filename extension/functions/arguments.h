@@ -16,6 +16,7 @@
 #include "base/key.h"
 
 extern NamedLock named_lock_arg(FunctionCallInfo fcinfo, int argno);
+extern NamedLock brief_lock_arg(FunctionCallInfo fcinfo, int argno);
 extern Deadline timeout_arg(FunctionCallInfo fcinfo, int argno, const char *what);
 extern Deadline timeout_arg_or_setting(FunctionCallInfo fcinfo, int argno, const char *what);
 extern int	permits_arg(FunctionCallInfo fcinfo, int argno, const char *name);

@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(advisory_lock_token);
 Datum
 advisory_lock_key(PG_FUNCTION_ARGS)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 	Datum		values[2] = {Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2)};
 	bool		nulls[2] = {false, false};
 
@@ -43,7 +43,7 @@ advisory_lock_key(PG_FUNCTION_ARGS)
 static Datum
 lock_by_name(FunctionCallInfo fcinfo, LockForm form)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 	Deadline	deadline = deadline_by_setting();
 	int64		token = 0;
 
@@ -55,7 +55,7 @@ lock_by_name(FunctionCallInfo fcinfo, LockForm form)
 static Datum
 try_lock_by_name(FunctionCallInfo fcinfo, LockForm form)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 	Deadline	deadline = timeout_arg(fcinfo, 1, lock.name);
 	int64		token;
 
@@ -94,7 +94,7 @@ advisory_lock_try_lock_shared(PG_FUNCTION_ARGS)
 Datum
 advisory_lock_unlock(PG_FUNCTION_ARGS)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 
 	PG_RETURN_BOOL(release_lock(&lock, ExclusiveLock));
 }
@@ -103,7 +103,7 @@ advisory_lock_unlock(PG_FUNCTION_ARGS)
 Datum
 advisory_lock_unlock_shared(PG_FUNCTION_ARGS)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 
 	PG_RETURN_BOOL(release_lock(&lock, ShareLock));
 }
@@ -147,7 +147,7 @@ advisory_lock_try_xact_lock_shared(PG_FUNCTION_ARGS)
 Datum
 advisory_lock_token(PG_FUNCTION_ARGS)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 	int64		token;
 
 	if (!held_token(&lock, &token))
