@@ -21,9 +21,12 @@ $ENV{WITHLOCK_DB} = conninfo($node);
 my @stubborn = ($^X, '-MTime::HiRes=time,sleep', '-e',
 	'$| = 1; $SIG{TERM} = sub { print "told\n" }; while (1) { print "alive ", time, "\n"; sleep 0.02; }');
 
+# Each has a lock of its own, which nobody else's delay keeps off.
+my $lock = 'a';
+
 sub start_stubborn
 {
-	my $running = start_withlock('a', @_, '--', @stubborn);
+	my $running = start_withlock(++$lock, @_, '--', @stubborn);
 
 	$running->wait_output(qr/alive/);
 	return $running;
@@ -41,7 +44,7 @@ sub stop_withlock
 sub end_session
 {
 	$node->safe_psql('postgres',
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: a'");
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: $lock'");
 	return;
 }
 
@@ -63,7 +66,7 @@ my $running = start_stubborn('--grace', '1s');
 my $command = $running->wait_command;
 stop_withlock($running);
 end_session();
-my $next = withlock('a', '--', $^X, '-MTime::HiRes=time', '-e', 'print time');
+my $next = withlock($lock, '--', $^X, '-MTime::HiRes=time', '-e', 'print time');
 is($next->status, 0, 'withlock is stopped, its session is ended, and another one holds the lock');
 my ($last) = $running->stdout =~ /.*alive (\S+)\n/s;
 cmp_ok($last, '<', $next->stdout, '... after the end of the command');
@@ -71,7 +74,7 @@ is(process_state($command), 'Z', '... which has been killed');
 unlike($running->stdout, qr/told/, '... without a word');
 kill 'CONT', $running->pid;
 is($running->wait, 74, '... and 74 is the status when withlock goes on');
-like($running->stderr, qr/\Awithlock: lock "a" is lost: [^\n]*terminat[^\n]*\n\z/, '... and the reason is said');
+like($running->stderr, qr/\Awithlock: lock "$lock" is lost: [^\n]*terminat[^\n]*\n\z/, '... and the reason is said');
 
 # By each way to hold it that has no delay
 foreach my $case (['--on-lost', 'kill'], ['--lock-delay', '0'], ['--transaction'])
@@ -125,7 +128,7 @@ foreach my $signal ('KILL', 'STOP')
 	wait_until { !kill 0, $guard } 'the guard is gone';
 }
 # A signal for everybody is none for it
-$running = start_stubborn();
+$running = start_stubborn('--lock-delay', '0');
 my $guard = guard_of($running);
 kill $_, $guard foreach 'TERM', 'INT', 'HUP', 'TSTP';
 stop_withlock($running);
@@ -163,10 +166,13 @@ SKIP:
 }
 
 # What has left the command's group lives on, and with none of our descriptors
-$running = start_withlock('x', '--', 'sh', '-c', 'setsid sh -c "ls /proc/self/fd; exec sleep 60" & exit 0');
+my $list = 'ls /proc/self/fd; echo end';
+$running = start_withlock('x', '--', 'sh', '-c', "setsid sh -c '$list; exec sleep 60' & exit 0");
 is($running->wait, 0, 'a command that leaves a daemon');
-wait_until { $running->stdout =~ /^3$/m } 'the daemon runs';
-is($running->stdout, "0\n1\n2\n3\n", '... which inherits nothing');
+wait_until { $running->stdout =~ /^end$/m } 'the daemon runs';
+my $plain = start_program({}, 'sh', '-c', "sh -c '$list'");
+$plain->wait;
+is($running->stdout, $plain->stdout, '... which inherits nothing but what withlock itself did');
 is($node->safe_psql('postgres', "SELECT advisory_lock.is_locked('x')"), 'f', '... and holds nothing');
 my ($daemon) = grep { (readlink "/proc/$_/fd/1" // '') eq $running->{stdout}->filename } map { m{(\d+)} } glob '/proc/[0-9]*';
 ok($daemon, '... and lives on');
@@ -180,7 +186,7 @@ kill 'KILL', $running->pid;
 $running->wait;
 wait_until { !grep { (process_state($_) || 'Z') ne 'Z' } @children } 'both are gone';
 pass('... are gone when withlock is killed');
-wait_until { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: a'") eq '0' } 'so is the session';
+wait_until { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: $lock'") eq '0' } 'so is the session';
 pass('... and so is its session');
 
 done_testing();
