@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use AdvisoryLock;
+use AdvisoryLock::Client;
 use Withlock;
 
 my $node = start_node('main');
@@ -137,6 +138,74 @@ $command = command_under($running->pid);
 wait_until { process_state($command) eq 'Z' } 'the command has ended';
 kill 'CONT', $running->pid;
 is($running->wait, 74, 'TERM, INT, HUP and TSTP do not end the guard');
+
+# --- withlock is stopped while it starts its processes
+
+# Stops withlock after the fork with the number that STOP_AFTER says, or does
+# not fork any more with FAIL_AFTER.
+SKIP:
+{
+	my $reason = cannot_compile();
+	skip $reason, 12 if $reason;
+
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	append_to_file("$directory/fork.c", <<'EOT');
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <dlfcn.h>
+
+static int
+number(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value ? atoi(value) : -1;
+}
+
+pid_t
+fork(void)
+{
+	static int	forks;
+	pid_t		(*real) (void) = (pid_t (*) (void)) dlsym(RTLD_NEXT, "fork");
+	pid_t		pid;
+
+	if (forks == number("FAIL_AFTER"))
+	{
+		errno = EAGAIN;
+		return -1;
+	}
+	forks++;
+	pid = real();
+	if (pid > 0 && forks == number("STOP_AFTER"))
+		kill(getpid(), SIGSTOP);
+	return pid;
+}
+EOT
+	compile("$directory/fork.so", ["$directory/fork.c"], '-D_GNU_SOURCE', '-shared', '-fPIC', '-ldl');
+	foreach my $forks (1, 2)
+	{
+		my $ran = "$directory/ran$forks";
+		$running = start_withlock({ env => { LD_PRELOAD => "$directory/fork.so", STOP_AFTER => $forks } },
+			++$lock, '--lock-delay', '0', '-n', '--', 'touch', $ran);
+		wait_until { process_state($running->pid) eq 'T' } 'it is stopped';
+		end_session();
+		is(withlock($lock, '--', 'true')->status, 0, "stopped after fork $forks, its session is ended, and another one has the lock");
+		ok(!-e $ran, '... while the command has not begun');
+		kill 'CONT', $running->pid;
+		isnt($running->wait, 0, '... nor has it been run when withlock goes on');
+		ok(!-e $ran, '... and it never begins');
+	}
+	foreach my $forks (0, 1)
+	{
+		my $ended = withlock({ env => { LD_PRELOAD => "$directory/fork.so", FAIL_AFTER => $forks } },
+			++$lock, '--', 'echo', 'ran');
+		is($ended->status, 70, "fork $forks fails: 70");
+		is($ended->stdout, '', '... and the command does not run unguarded');
+	}
+}
 
 # --- Nothing is left
 

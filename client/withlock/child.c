@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,9 +75,10 @@ is_in_path(const char *command, const char *path)
  */
 static void __attribute__((noreturn))
 become_command(char *const *argv, const char *path, pid_t parent, int terminal_fd,
-			   int error_fd)
+			   int parent_fd)
 {
 	sigset_t	none;
+	char		go;
 	int			error;
 
 	/* SIGKILL of withlock must end the command; it may have come already */
@@ -85,6 +87,8 @@ become_command(char *const *argv, const char *path, pid_t parent, int terminal_f
 		_exit(STATUS_INTERNAL);
 
 	setpgid(0, 0);
+	if (recv(parent_fd, &go, 1, 0) != 1)
+		_exit(STATUS_INTERNAL);
 	/* SIGTTOU is still blocked, so this does not stop us */
 	if (terminal_fd >= 0)
 		tcsetpgrp(terminal_fd, getpid());
@@ -95,7 +99,7 @@ become_command(char *const *argv, const char *path, pid_t parent, int terminal_f
 	error = errno;
 	if (error == EACCES && !is_in_path(argv[0], path))
 		error = ENOENT;
-	while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
+	while (send(parent_fd, &error, sizeof(error), MSG_NOSIGNAL) < 0 && errno == EINTR)
 		continue;
 	_exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE);
 }
@@ -105,29 +109,48 @@ child_start(Child *child, char *const *argv, int terminal_fd)
 {
 	const char *path = getenv("PATH");
 	pid_t		self = getpid();
-	int			pipe_fds[2];
+	int			fds[2];
 	int			error;
 
-	*child = (Child) {.status = STATUS_INTERNAL, .exec_fd = -1};
-	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
+	*child = (Child) {.status = STATUS_INTERNAL, .fd = -1};
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return errno;
 	child->pid = fork();
 	if (child->pid == 0)
-		become_command(argv, path, self, terminal_fd, pipe_fds[1]);
+	{
+		close(fds[0]);
+		become_command(argv, path, self, terminal_fd, fds[1]);
+	}
 	error = errno;
-	close(pipe_fds[1]);
+	close(fds[1]);
 	if (child->pid < 0)
 	{
 		child->pid = 0;
-		close(pipe_fds[0]);
+		close(fds[0]);
 		return error;
 	}
 
 	/* both sides do it, so that neither can act on the group too early */
 	setpgid(child->pid, child->pid);
 	child->running = true;
-	child->exec_fd = pipe_fds[0];
+	child->fd = fds[0];
 	return 0;
+}
+
+void
+child_go(const Child *child)
+{
+	/* one that was killed meanwhile is reaped as any other */
+	(void) send(child->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void
+child_cancel(Child *child)
+{
+	kill(child->pid, SIGKILL);
+	child_await_helper(child->pid);
+	close(child->fd);
+	*child = (Child) {.status = STATUS_INTERNAL, .fd = -1};
 }
 
 void
@@ -167,10 +190,10 @@ keep_end(Child *child, int status)
 	child->stopped = false;
 	child->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	child->status = child->signal ? STATUS_SIGNAL_BASE + child->signal : WEXITSTATUS(status);
-	if (read(child->exec_fd, &child->exec_error, sizeof(int)) != sizeof(int))
+	if (recv(child->fd, &child->exec_error, sizeof(int), MSG_DONTWAIT) != sizeof(int))
 		child->exec_error = 0;
-	close(child->exec_fd);
-	child->exec_fd = -1;
+	close(child->fd);
+	child->fd = -1;
 }
 
 ChildEvent

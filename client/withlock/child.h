@@ -29,20 +29,27 @@ typedef struct Child
 	bool		running;		/* not yet reaped */
 	bool		stopped;
 	int			stop_signal;
-	int			exec_fd;		/* tells why the exec failed; -1: none */
+	int			fd;				/* lets it go, tells why the exec failed; -1: none */
 	int			status;			/* as withlock's own exit status */
 	int			exec_error;		/* errno, if the command was never executed */
 	int			signal;			/* what ended it, or 0 */
 } Child;
 
 /*
- * Start the command, with all signals at their defaults but those that were
+ * Start the process of the command, which waits for child_go() before it
+ * becomes the command, with all signals at their defaults but those that were
  * ignored when withlock was started.  terminal_fd is handed over to its group
  * before it runs; -1: none.  All signals must be blocked.
  * Returns 0, or an errno if there is no process.  Whether that could execute
  * the command, which may take its time, is known when it has ended.
  */
 extern int	child_start(Child *child, char *const *argv, int terminal_fd);
+
+/* Everything is in place: let it become the command. */
+extern void child_go(const Child *child);
+
+/* In place of child_go(): end it, before it has done anything. */
+extern void child_cancel(Child *child);
 
 /* Send a signal to the command's process group, which may have gone. */
 extern void child_signal(const Child *child, int signo);

@@ -9,6 +9,7 @@
  */
 #include "withlock/guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -58,15 +59,16 @@ watch(pid_t command, int patience_ms, pid_t parent)
 	kill_command(command);
 }
 
-void
+int
 guard_start(Guard *guard, int server, pid_t command, int grace_ms)
 {
 	pid_t		self = getpid();
+	int			error = 0;
 	int			fds[2];
 
 	*guard = (Guard) {.fd = -1};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		return;
+		return errno;
 	guard->pid = fork();
 	if (guard->pid == 0)
 	{
@@ -76,13 +78,16 @@ guard_start(Guard *guard, int server, pid_t command, int grace_ms)
 			_exit(EXIT_FAILURE);
 		watch(command, grace_ms + AFTER_WITHLOCK_MS, self);
 	}
+	if (guard->pid < 0)
+		error = errno;
 	close(fds[1]);
 	guard->fd = fds[0];
-	if (guard->pid < 0)
+	if (error)
 	{
 		close(guard->fd);
 		*guard = (Guard) {.fd = -1};
 	}
+	return error;
 }
 
 bool

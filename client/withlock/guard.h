@@ -26,10 +26,10 @@ typedef struct Guard
 } Guard;
 
 /*
- * Guard the command's process group, which has so many ms after the loss; on
- * failure there is no guard.  Signals must be blocked.
+ * Guard the command's process group, which has so many ms after the loss.
+ * Returns 0, or an errno if there is no process.  Signals must be blocked.
  */
-extern void guard_start(Guard *guard, int server, pid_t command, int grace_ms);
+extern int	guard_start(Guard *guard, int server, pid_t command, int grace_ms);
 
 /*
  * withlock itself sees to the command now, or it has gone.  Says whether the

@@ -27,7 +27,7 @@ static void
 fail(Run *run, const char *what, int error)
 {
 	say_error("%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
-	run->child = (Child) {.status = STATUS_INTERNAL, .exec_fd = -1};
+	run->child = (Child) {.status = STATUS_INTERNAL, .fd = -1};
 	run_enter(run, PHASE_RELEASING);
 }
 
@@ -49,31 +49,46 @@ ask_server(Run *run)
 	start_on_result(run, advlock_start_check(run->session));
 }
 
+/* The process of the command, which waits, and what watches over it. */
+static int
+start_processes(Run *run)
+{
+	int			error = child_start(&run->child, run->argv, terminal_for_start(&run->terminal));
+
+	if (error || run->options->on_lost == ON_LOST_IGNORE)
+		return error;
+	error = guard_start(&run->guard, advlock_socket(run->session), run->child.pid,
+						run->options->on_lost == ON_LOST_TERM ? run->grace_ms : 0);
+	if (error)
+		child_cancel(&run->child);
+	return error;
+}
+
 /*
- * Between this last look at the connection and the fork there is nothing that
- * could block.
+ * Between this last look at the connection and the command there is nothing
+ * that could block, and if we are stopped there, the guard is in place.
  */
 static void
 start_command(Run *run)
 {
-	advlock_result result = advlock_poll(run->session);
-	int			error;
+	int			error = start_processes(run);
+	advlock_result result;
 
-	if (result != ADVLOCK_OK)
-	{
-		lose(run, result);
-		return;
-	}
-	error = child_start(&run->child, run->argv, terminal_for_start(&run->terminal));
 	if (error)
 	{
 		fail(run, "cannot start a process", error);
 		return;
 	}
-	if (run->options->on_lost != ON_LOST_IGNORE)
-		guard_start(&run->guard, advlock_socket(run->session), run->child.pid,
-					run->options->on_lost == ON_LOST_TERM ? run->grace_ms : 0);
-	run_enter(run, PHASE_RUNNING);
+	result = advlock_poll(run->session);
+	if (result == ADVLOCK_OK)
+	{
+		child_go(&run->child);
+		run_enter(run, PHASE_RUNNING);
+		return;
+	}
+	guard_end(&run->guard);
+	child_cancel(&run->child);
+	lose(run, result);
 }
 
 void
