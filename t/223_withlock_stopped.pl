@@ -258,4 +258,16 @@ pass('... are gone when withlock is killed');
 wait_until { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: $lock'") eq '0' } 'so is the session';
 pass('... and so is its session');
 
+# ... and so is what the command has started, before the lock is another's
+foreach my $shell ('sleep 600; true', 'sleep 600 & exec sleep 600')
+{
+	$running = start_withlock(++$lock, '--lock-delay', '0', '-c', $shell);
+	$command = $running->wait_command;
+	my $begun = wait_until { (children_of($command))[0] } 'the command has started another process';
+	kill 'KILL', $running->pid;
+	$next = withlock($lock, '--', 'sh', '-c', 'kill -0 "$0" && cat /proc/"$0"/stat', $begun);
+	unlike($next->stdout, qr/\) [^Z]/, "SIGKILL of withlock ends what the command has started: $shell");
+	is($running->wait, 'signal 9', '... and nothing but that ended it');
+}
+
 done_testing();

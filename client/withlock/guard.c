@@ -20,18 +20,32 @@
 
 #include "withlock/child.h"
 
-/* withlock goes first; the server keeps others off for a second more. */
-#define AFTER_WITHLOCK_MS 500
+/*
+ * withlock goes first, to say why.  The server keeps others off for a second
+ * more than the grace; where there is none, it may keep nobody off.
+ */
+#define AFTER_GRACE_MS 500
+#define AFTER_WITHLOCK_MS 20
+
+/* A group that is killed, but for dead members that nobody clears away. */
+#define COMMAND_ENDS_WITHIN_MS 100
 
 /* What the process has open, and nothing else. */
 #define TO_SERVER STDIN_FILENO
 #define TO_WITHLOCK STDOUT_FILENO
 
+/*
+ * The session of a withlock that was killed lives until we close the
+ * connection: the last one, so that the next holder comes after the command.
+ */
 static void __attribute__((noreturn))
 kill_command(pid_t command)
 {
+	int			i;
+
 	(void) send(TO_WITHLOCK, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	kill(-command, SIGKILL);
+	for (i = 0; i < COMMAND_ENDS_WITHIN_MS && kill(-command, SIGKILL) == 0; i++)
+		(void) poll(NULL, 0, 1);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -40,29 +54,27 @@ kill_command(pid_t command)
  * It has a process group of its own, so that what stops withlock's does not
  * stop it.  It does not read what the server sends, only sees it hang up.
  * While withlock is stopped nobody waits for the command, so its number stays
- * its own.
+ * its own.  One that ends in order ends us first: that its end of the socket
+ * is closed means that it was killed.
  */
 static void __attribute__((noreturn))
-watch(pid_t command, int patience_ms, pid_t parent)
+watch(pid_t command, int patience_ms)
 {
-	struct pollfd server = {.fd = TO_SERVER, .events = POLLRDHUP};
+	struct pollfd fds[] = {{.fd = TO_WITHLOCK}, {.fd = TO_SERVER, .events = POLLRDHUP}};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
 	prctl(PR_SET_NAME, "withlock-guard");
 	setpgid(0, 0);
 	close_range(TO_WITHLOCK + 1, ~0U, 0);
-	while (poll(&server, 1, -1) < 1)
+	while (poll(fds, 2, -1) < 1)
 		continue;
-	(void) poll(NULL, 0, patience_ms);
+	if (!fds[0].revents)
+		(void) poll(fds, 1, patience_ms);
 	kill_command(command);
 }
 
 int
 guard_start(Guard *guard, int server, pid_t command, int grace_ms)
 {
-	pid_t		self = getpid();
 	int			error = 0;
 	int			fds[2];
 
@@ -72,11 +84,12 @@ guard_start(Guard *guard, int server, pid_t command, int grace_ms)
 	guard->pid = fork();
 	if (guard->pid == 0)
 	{
+		close(fds[0]);
 		/* whatever numbers they have: closed descriptors may be taken again */
 		server = fcntl(server, F_DUPFD, TO_WITHLOCK + 1);
 		if (dup2(fds[1], TO_WITHLOCK) < 0 || dup2(server, TO_SERVER) < 0)
 			_exit(EXIT_FAILURE);
-		watch(command, grace_ms + AFTER_WITHLOCK_MS, self);
+		watch(command, grace_ms > 0 ? grace_ms + AFTER_GRACE_MS : AFTER_WITHLOCK_MS);
 	}
 	if (guard->pid < 0)
 		error = errno;

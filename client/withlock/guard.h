@@ -7,7 +7,9 @@
  * not notice that its session has ended, and the command would run on beside
  * the next holder.  So a process watches the connection, too: when it is
  * closed, and the command is still there when its grace is over, it kills it.
- * What only an answer of the server tells it does not see.
+ * What only an answer of the server tells it does not see.  It does the same,
+ * at once, when withlock has been killed: the kernel would end the command
+ * only, and not what that has started.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *

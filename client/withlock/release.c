@@ -35,10 +35,10 @@ send_release(Run *run)
 
 /* The command ran without its lock, if only for its last moments. */
 static void
-was_lost(Run *run)
+was_lost(Run *run, const char *consequence)
 {
-	say_error("lock \"%s\" is lost: %s", run->options->shown[0],
-			  advlock_error(run->session));
+	say_error("lock \"%s\" is lost: %s%s", run->options->shown[0],
+			  advlock_error(run->session), consequence);
 	/* a command that failed for it has not had its turn */
 	if (run->child.status != 0)
 		stop_done(run);
@@ -53,7 +53,7 @@ release_enter(Run *run)
 	{
 		/* the connection is closed, and why can be read from it */
 		(void) advlock_poll(run->session);
-		was_lost(run);
+		was_lost(run, "; the command was killed");
 		return;
 	}
 	run->release_by = now_ms() + RELEASE_WITHIN_MS;
@@ -91,7 +91,7 @@ released(Run *run, advlock_result result)
 	if (result == ADVLOCK_OK)
 		finish(run);
 	else if (result == ADVLOCK_NOT_HELD)
-		was_lost(run);
+		was_lost(run, "");
 	else
 		not_released(run, result);
 }
@@ -104,7 +104,7 @@ release_on_result(Run *run, advlock_result result)
 	if (!run->checking)
 		released(run, result);
 	else if (result == ADVLOCK_LOST && advlock_status(run->session) == ADVLOCK_OK)
-		was_lost(run);
+		was_lost(run, "");
 	else
 	{
 		run->checking = false;
