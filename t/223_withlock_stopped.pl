@@ -128,6 +128,22 @@ foreach my $signal ('KILL', 'STOP')
 	like($running->stdout, qr/told/, '... as ever');
 	wait_until { !kill 0, $guard } 'the guard is gone';
 }
+# ... and one that is killed is replaced
+$running = start_stubborn('--lock-delay', '0');
+$command = $running->wait_command;
+foreach (1 .. 3)
+{
+	my $guard = guard_of($running);
+	kill 'KILL', $guard;
+	wait_until { !kill 0, $guard } 'the guard is gone, and cleared away';
+}
+guard_of($running);
+stop_withlock($running);
+end_session();
+wait_until { process_state($command) eq 'Z' } 'the command has ended';
+kill 'CONT', $running->pid;
+is($running->wait, 74, 'a guard that was killed is replaced');
+
 # A signal for everybody is none for it
 $running = start_stubborn('--lock-delay', '0');
 my $guard = guard_of($running);

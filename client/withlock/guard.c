@@ -72,35 +72,60 @@ watch(pid_t command, int patience_ms)
 	kill_command(command);
 }
 
-int
-guard_start(Guard *guard, int server, pid_t command, int grace_ms)
+/* Where the process begins, with its end of the socket to withlock. */
+static void __attribute__((noreturn))
+become_guard(const Guard *guard, int withlock)
+{
+	/* whatever numbers they have: closed descriptors may be taken again */
+	int			server = fcntl(guard->server, F_DUPFD, TO_WITHLOCK + 1);
+
+	if (dup2(withlock, TO_WITHLOCK) < 0 || dup2(server, TO_SERVER) < 0)
+		_exit(EXIT_FAILURE);
+	watch(guard->command, guard->grace_ms > 0 ? guard->grace_ms + AFTER_GRACE_MS : AFTER_WITHLOCK_MS);
+}
+
+static int
+start_process(Guard *guard)
 {
 	int			error = 0;
 	int			fds[2];
 
-	*guard = (Guard) {.fd = -1};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return errno;
 	guard->pid = fork();
 	if (guard->pid == 0)
 	{
 		close(fds[0]);
-		/* whatever numbers they have: closed descriptors may be taken again */
-		server = fcntl(server, F_DUPFD, TO_WITHLOCK + 1);
-		if (dup2(fds[1], TO_WITHLOCK) < 0 || dup2(server, TO_SERVER) < 0)
-			_exit(EXIT_FAILURE);
-		watch(command, grace_ms > 0 ? grace_ms + AFTER_GRACE_MS : AFTER_WITHLOCK_MS);
+		become_guard(guard, fds[1]);
 	}
 	if (guard->pid < 0)
 		error = errno;
 	close(fds[1]);
-	guard->fd = fds[0];
 	if (error)
-	{
-		close(guard->fd);
-		*guard = (Guard) {.fd = -1};
-	}
+		close(fds[0]);
+	else
+		guard->fd = fds[0];
 	return error;
+}
+
+int
+guard_start(Guard *guard, int server, pid_t command, int grace_ms)
+{
+	*guard = (Guard) {.fd = -1, .server = server, .command = command, .grace_ms = grace_ms};
+	return start_process(guard);
+}
+
+void
+guard_renew(Guard *guard)
+{
+	char		byte;
+
+	if (guard->fd < 0 || guard->pid <= 0 ||
+		recv(guard->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 0)
+		return;
+	close(guard->fd);
+	guard->fd = -1;
+	(void) start_process(guard);
 }
 
 bool

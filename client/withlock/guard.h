@@ -25,6 +25,9 @@ typedef struct Guard
 {
 	pid_t		pid;			/* 0: there is none */
 	int			fd;				/* to it; -1: it was ended */
+	int			server;			/* the connection's socket */
+	pid_t		command;		/* the process group */
+	int			grace_ms;
 } Guard;
 
 /*
@@ -32,6 +35,9 @@ typedef struct Guard
  * Returns 0, or an errno if there is no process.  Signals must be blocked.
  */
 extern int	guard_start(Guard *guard, int server, pid_t command, int grace_ms);
+
+/* A child has ended: if it is the guard, and somebody else's doing, start another. */
+extern void guard_renew(Guard *guard);
 
 /*
  * withlock itself sees to the command now, or it has gone.  Says whether the

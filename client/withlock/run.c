@@ -83,6 +83,8 @@ handle_children(Run *run)
 			handlers(run)->on_child(run, event);
 		enter_phase(run);
 	}
+	if (run->phase == PHASE_RUNNING)
+		guard_renew(&run->guard);
 }
 
 static void
