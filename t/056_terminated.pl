@@ -26,28 +26,35 @@ SELECT advisory_lock.acquire_permit('pool', 2, '10 ms');
 SELECT advisory_lock.unlock_many(ARRAY['b' || :n, 'c']);
 EOT
 
-# The tests' own name would be theirs too.
-$ENV{PGAPPNAME} = 'a client';
-my $terminated = 0;
-while ($terminated < 200)
+# Who terminates them, at any instant of their short lives.
+$node->safe_psql('postgres', <<'EOT');
+CREATE FUNCTION terminate_clients(enough integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+	terminated integer := 0;
+BEGIN
+	WHILE terminated < enough LOOP
+		PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
+		terminated := terminated + (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE application_name = 'a client' AND random() < 0.05);
+	END LOOP;
+	RETURN terminated;
+END
+$$;
+EOT
+my $terminator = session($node);
+$terminator->start('SELECT terminate_clients(200)');
+
+# A client that loses its session does not go on, so more come.
+while (!$terminator->is_finished)
 {
-	my $clients = IPC::Run::start(
-		[ 'pgbench', '-n', '-C', '-c', 6, '-T', 2, '-f', $script, '-h', $node->host,
+	local $ENV{PGAPPNAME} = 'a client';
+	IPC::Run::run(
+		[ 'pgbench', '-n', '-C', '-c', 20, '-T', 3, '-f', $script, '-h', $node->host,
 			'-p', $node->port, 'postgres' ],
 		'>' => \my $out, '2>' => \my $err);
-	while ($clients->pumpable)
-	{
-		$terminated += $node->safe_psql('postgres', <<'EOT');
-SET application_name = 'the terminator';
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
- WHERE application_name = 'a client' AND random() < 0.3
-EOT
-		eval { $clients->pump_nb };
-	}
-	eval { $clients->finish };
 }
+my $terminated = $terminator->finish;
 cmp_ok($terminated, '>=', 200, "$terminated sessions were terminated");
-$ENV{PGAPPNAME} = 'the test';
 wait_until
 {
 	$node->safe_psql('postgres',
