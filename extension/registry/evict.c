@@ -94,54 +94,82 @@ next_candidate(Registry *reg)
 	return 0;
 }
 
-/*
- * Does nobody hold or await the lock of that name, by the lock manager's word?
- *
- * To look at a single lock we have to take it: in AccessShareLock, a mode that
- * conflicts with none in which advisory locks can be taken, so that nobody is
- * kept off.  Whoever shows who holds a lock leaves that mode out.
- */
+/* Whose name is in a place?  False if there is none. */
 static bool
-nobody_has(const NameId *id)
+read_id(Registry *reg, Place place, NameId *id)
 {
-	LOCKTAG		tag;
-	LOCALLOCK  *local;
-	bool		only_we;
+	NameEntry  *entry = table_entry(&reg->names, place);
+	uint32		hash = entry->link.hash;
+	LWLock	   *lock = partition_lock(reg, hash);
+	bool		found;
 
-	set_lock_tag(&tag, id->database, id->key);
-	if (lock_acquire(&tag, AccessShareLock, true, true, false, &local) == LOCKACQUIRE_NOT_AVAIL)
-		return false;
-	only_we = local->lock->nRequested == 1;
-	LockRelease(&tag, AccessShareLock, true);
-	return only_we;
+	LWLockAcquire(lock, LW_SHARED);
+	found = table_linked(entry, hash);
+	if (found)
+		*id = entry->id;
+	LWLockRelease(lock);
+	return found;
 }
 
 /*
- * Remove the name in a place, if it is in nobody's use.  The partition stays
- * locked over the look at the lock manager: whoever is granted the lock after
+ * Unlink an entry if it still has that name and nobody holds or awaits the
+ * lock, by the lock manager's word: all that is asked of it are looks at it,
+ * one of them ours.
+ *
+ * The partition stays locked over the look: whoever is granted the lock after
  * that will find, when he announces it, that the name is not known.
+ */
+static bool
+unlink_if_unused(Registry *reg, NameEntry *entry, const NameId *id, const LOCK *lock)
+{
+	uint32		hash = lock_key_hash(id->database, &id->key);
+	LWLock	   *partition = partition_lock(reg, hash);
+	bool		unused;
+
+	LWLockAcquire(partition, LW_EXCLUSIVE);
+	unused = table_linked(entry, hash) && memcmp(&entry->id, id, sizeof(NameId)) == 0 &&
+		entry->users == 0 && lock->nRequested == lock->requested[AccessShareLock];
+	if (unused)
+	{
+		table_unlink(&reg->names, entry);
+		evict_must_not(reg, table_place(&reg->names, entry));
+	}
+	LWLockRelease(partition);
+	return unused;
+}
+
+/*
+ * Remove the name in a place, if it is in nobody's use.
+ *
+ * To look at a single lock we have to take it: in AccessShareLock, a mode that
+ * conflicts with none in which advisory locks can be taken, so that nobody is
+ * kept off.  Whoever shows who holds a lock leaves that mode out.  It is taken
+ * before the partition is locked, since it can run out of memory.
  */
 static NameEntry *
 evict_place(Registry *reg, Place place)
 {
 	NameEntry  *entry = table_entry(&reg->names, place);
-	uint32		hash = entry->link.hash;
-	LWLock	   *lock = partition_lock(reg, hash);
-	bool		evicted;
+	NameId		id;
+	LOCKTAG		tag;
+	LOCALLOCK  *local;
+	bool		evicted = false;
 
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	evicted = table_linked(entry, hash) &&
-		entry->users == 0 && nobody_has(&entry->id);
-	if (evicted)
+	if (!read_id(reg, place, &id))
+		return NULL;
+	set_lock_tag(&tag, id.database, id.key);
+	if (lock_acquire(&tag, AccessShareLock, true, true, false, &local) != LOCKACQUIRE_NOT_AVAIL)
 	{
-		table_unlink(&reg->names, entry);
-		evict_must_not(reg, place);
-		pg_atomic_fetch_add_u64(&reg->state->evicted, 1);
+		evicted = unlink_if_unused(reg, entry, &id, local->lock);
+		LockRelease(&tag, AccessShareLock, true);
 	}
-	else
+	if (!evicted)
+	{
 		set_bit(reg->recent, place);
-	LWLockRelease(lock);
-	return evicted ? entry : NULL;
+		return NULL;
+	}
+	pg_atomic_fetch_add_u64(&reg->state->evicted, 1);
+	return entry;
 }
 
 /*
