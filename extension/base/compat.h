@@ -17,6 +17,11 @@
 #include "utils/backend_status.h"
 #include "utils/rel.h"
 
+/* PostgreSQL 16 took it out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
 #include "storage/procarray.h"

@@ -21,6 +21,7 @@
 #include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "base/key.h"
 #include "base/known.h"
 #include "base/sha256.h"
