@@ -15,7 +15,7 @@ use Test::More;
 use AdvisoryLock;
 
 my $node = start_node('main');
-my $preloaded = $node->pg_version < 17;
+my $preloaded = preloads($node);
 
 # What anybody does with locks, in two sessions; nothing of it may fail or hang.
 sub locking_works

@@ -70,7 +70,7 @@ foreach my $count (0, 1)
 
 SKIP:
 {
-	skip 'the registry is there from the start', 5 if $node->pg_version < 17;
+	skip 'the registry is there from the start', 5 if preloads($node);
 
 	my $session = session($node);
 	system_or_bail('prlimit', '--pid', $session->pid, '--fsize=' . (16 << 20) . ':');

@@ -46,6 +46,7 @@ our @EXPORT = qw(
   conninfo
   crash_backend
   missing_program
+  preloads
   session
   start_node
   wait_until
@@ -65,7 +66,8 @@ Options:
 
   extension => 0    do not create the extension in database postgres
   preload => 0|1    shared_preload_libraries; default: where the registry
-                    needs it, before PostgreSQL 17
+                    needs it, before PostgreSQL 17; 1 everywhere if the
+                    environment has ADVISORY_LOCK_PRELOAD=1
   conf => TEXT      appended to postgresql.conf
   init => [...]     passed to init(), such as [allows_streaming => 1]
 
@@ -102,11 +104,26 @@ sub configure_registry
 	my ($node, $preload) = @_;
 
 	# A version object compares with "<" in every major's Cluster.pm.
-	$preload //= $node->pg_version < 17;
+	$preload //= $ENV{ADVISORY_LOCK_PRELOAD} // $node->pg_version < 17;
 	$node->append_conf('postgresql.conf',
 		"shared_preload_libraries = 'advisory_lock'")
 	  if $preload;
 	return;
+}
+
+=pod
+
+=item preloads(node)
+
+Whether that server has the library preloaded.
+
+=cut
+
+sub preloads
+{
+	my ($node) = @_;
+
+	return $node->safe_psql('postgres', 'SHOW shared_preload_libraries') =~ /\badvisory_lock\b/;
 }
 
 =pod

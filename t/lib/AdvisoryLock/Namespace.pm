@@ -33,17 +33,33 @@ use warnings FATAL => 'all';
 
 use Test::More;
 
+sub unshare_command
+{
+	my (%opts) = @_;
+
+	return (
+		qw(unshare --user --map-current-user --keep-caps --mount),
+		@{ $opts{unshare} // [] });
+}
+
+# Can such namespaces be made, or are we in them already?
+sub is_possible
+{
+	my (%opts) = @_;
+	my @enter = unshare_command(%opts);
+
+	return $ENV{ADVISORY_LOCK_NAMESPACE}
+	  || system("@enter sh -c '$opts{setup}' >/dev/null 2>&1") == 0;
+}
+
 sub enter
 {
 	my (%opts) = @_;
-	my @enter = (
-		qw(unshare --user --map-current-user --keep-caps --mount),
-		@{ $opts{unshare} // [] });
+	my @enter = unshare_command(%opts);
 
 	return if $ENV{ADVISORY_LOCK_NAMESPACE};
 
-	plan skip_all => "$opts{what} cannot be made here"
-	  unless system("@enter sh -c '$opts{setup}' >/dev/null 2>&1") == 0;
+	plan skip_all => "$opts{what} cannot be made here" unless is_possible(%opts);
 
 	local $ENV{ADVISORY_LOCK_NAMESPACE} = 1;
 	exec @enter, 'sh', '-c', "$opts{setup} && exec \"\$@\"", 'sh',
