@@ -96,6 +96,23 @@ $lost->wait_command;
 $node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')");
 is($lost->wait, 74, 'a lost lock behind a pooler');
 
+# A pooler passes no cancel request on to a server that is frozen, and lets who
+# sent it wait.
+my $keeper = session($node);
+$keeper->query("SELECT advisory_lock.lock('x')");
+my $waiter = start_withlock('x', '--db', "${pair}postgres", '--transaction', 'true');
+wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1' } 'it waits';
+my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+my @frozen = ($postmaster, children_of($postmaster));
+kill 'STOP', @frozen;
+my $begin = time;
+kill 'TERM', $waiter->pid;
+my $ended_by = eval { $waiter->wait };
+kill 'CONT', @frozen;
+is($ended_by, 128 + 15, 'TERM ends the wait behind a pooler whose server is frozen');
+cmp_ok(time - $begin, '<', 10, '... soon');
+$keeper->quit;
+
 # --- Session mode
 
 my $sessions = start_pooler('session', 5);

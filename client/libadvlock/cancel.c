@@ -3,76 +3,76 @@
  * cancel.c
  *	  Cancel a wait, without being held up by a server that does not answer.
  *
- * PQcancel() blocks until the server has taken the request, and one that is
- * stopped never does, although the kernel accepts connections for it.  So a
- * connection of our own asks for a sign of life first: every server answers
- * the question for TLS with one byte, before anything else.
+ * PQcancel() blocks until the server has taken the request and closes the
+ * connection, and one that is stopped never does, although the kernel accepts
+ * connections for it; nor does a pooler, before it could pass the request on.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <stdlib.h>
 
+#include "libadvlock/aside.h"
 #include "libadvlock/internal.h"
 
-/* How long it may take of the time that there is. */
-#define SIGN_OF_LIFE_MS 500
-
-static bool
-becomes_ready(int fd, short events, int64_t deadline)
+typedef struct request
 {
-	struct pollfd p = {.fd = fd,.events = events};
-
-	return poll(&p, 1, advl_remaining(deadline)) == 1 && (p.revents & events) != 0;
-}
-
-static bool
-answers(int fd, int64_t deadline)
-{
-	static const unsigned char question[] = {0, 0, 0, 8, 4, 210, 22, 47};
-	char		answer;
-
-	return becomes_ready(fd, POLLOUT, deadline) &&
-		send(fd, question, sizeof(question), MSG_NOSIGNAL) == sizeof(question) &&
-		becomes_ready(fd, POLLIN, deadline) &&
-		recv(fd, &answer, 1, 0) == 1;
-}
-
-/* Does the server at the other end of the socket take connections? */
-static bool
-is_alive(int socket_fd, int64_t deadline)
-{
-	struct sockaddr_storage address;
-	socklen_t	length = sizeof(address);
-	bool		alive;
-	int			fd;
-
-	if (getpeername(socket_fd, (struct sockaddr *) &address, &length) != 0)
-		return false;
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	(void) connect(fd, (struct sockaddr *) &address, length);
-	alive = answers(fd, deadline);
-	close(fd);
-	return alive;
-}
-
-/* Cancel what the session does; false if that cannot be had quickly. */
-bool
-advl_cancel(PGconn *conn)
-{
+	advl_aside	aside;
 	PGcancel   *cancel;
-	char		reason[256];
-	bool		sent;
+	bool		taken;
+} request;
 
-	if (!is_alive(PQsocket(conn), advl_deadline(SIGN_OF_LIFE_MS)))
+static void
+send_request(advl_aside *a)
+{
+	request    *r = (request *) a;
+	char		reason[256];
+
+	r->taken = PQcancel(r->cancel, reason, sizeof(reason));
+}
+
+static void
+release(advl_aside *a)
+{
+	request    *r = (request *) a;
+
+	PQfreeCancel(r->cancel);
+	free(r);
+}
+
+/* Wait until it is over, unless that takes too long. */
+static bool
+is_taken(const request *r, int64_t deadline)
+{
+	struct pollfd p = {.fd = r->aside.our_end};
+
+	while (!advl_aside_is_over(&r->aside))
+	{
+		if (advl_remaining(deadline) == 0)
+			return false;
+		(void) poll(&p, 1, advl_remaining(deadline));
+	}
+	return r->taken;
+}
+
+/* Cancel what the session does; false if that cannot be had until then. */
+bool
+advl_cancel(PGconn *conn, int64_t deadline)
+{
+	request    *r = calloc(1, sizeof(request));
+	bool		taken;
+
+	if (r == NULL)
 		return false;
-	cancel = PQgetCancel(conn);
-	sent = cancel != NULL && PQcancel(cancel, reason, sizeof(reason));
-	PQfreeCancel(cancel);
-	return sent;
+	r->cancel = PQgetCancel(conn);
+	if (r->cancel == NULL || advl_aside_start(&r->aside, send_request, release) != 0)
+	{
+		release(&r->aside);
+		return false;
+	}
+	taken = is_taken(r, deadline);
+	advl_aside_end(&r->aside);
+	return taken;
 }

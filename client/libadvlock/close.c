@@ -27,7 +27,7 @@ finish_operation(advlock *h, int64_t deadline)
 	{
 		/* A wait in slices might not be in one just now. */
 		h->op.deadline = now_ms();
-		if (!advl_cancel(h->conn))
+		if (!advl_cancel(h->conn, deadline))
 			return false;
 	}
 	h->op.answer_by = deadline;

@@ -259,7 +259,7 @@ extern advlock_result advl_receive(advlock *h);
 extern advlock_result advl_poll_idle(advlock *h);
 
 /* === cancel.c === */
-extern bool advl_cancel(PGconn *conn);
+extern bool advl_cancel(PGconn *conn, int64_t deadline);
 
 /* === ask.c === */
 extern bool advl_in_transaction(const advlock *h);

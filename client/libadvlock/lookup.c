@@ -4,33 +4,24 @@
  *	  All addresses of a host name, without blocking.
  *
  * getaddrinfo() blocks, for a minute if name servers are silent, and cannot be
- * interrupted.  So it is called in a thread of its own, which lives no longer
- * than the call.  It shares nothing with us but the lookup: whoever of the two
- * is done with that last frees it, so nobody ever waits for the thread.  A
- * child process would show in the caller's wait(), and getaddrinfo_a() keeps
- * threads of its own and cannot be given up either.
+ * interrupted; getaddrinfo_a() keeps threads of its own and cannot be given up
+ * either.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "libadvlock/aside.h"
 #include "libadvlock/lookup.h"
 
 struct advl_lookup
 {
-	int			users;			/* we, and the thread */
-	int			over;
-	int			our_end;		/* of a pipe that the thread closes when done */
-	int			its_end;
+	advl_aside	aside;
 	int			error;			/* as getaddrinfo() and errno say it */
 	int			system_error;
 	struct addrinfo *addresses;
@@ -65,87 +56,51 @@ advl_is_name(const char *host)
 }
 
 static void
-drop(advl_lookup *lookup)
+look_up(advl_aside *a)
 {
-	if (__atomic_sub_fetch(&lookup->users, 1, __ATOMIC_ACQ_REL) > 0)
-		return;
-	if (lookup->addresses != NULL)
-		freeaddrinfo(lookup->addresses);
-	free(lookup);
-}
-
-static void *
-run(void *arg)
-{
-	advl_lookup *lookup = arg;
-	int			its_end = lookup->its_end;
+	advl_lookup *lookup = (advl_lookup *) a;
 
 	lookup->error = get_addresses(lookup->name, 0, &lookup->addresses);
 	lookup->system_error = errno;
-	__atomic_store_n(&lookup->over, 1, __ATOMIC_RELEASE);
-	drop(lookup);
-	close(its_end);
-	return NULL;
 }
 
-/* Signals are for the caller's threads.  Returns an error number. */
-static int
-start_thread(advl_lookup *lookup)
+static void
+release(advl_aside *a)
 {
-	sigset_t	all,
-				before;
-	pthread_t	thread;
-	int			error;
+	advl_lookup *lookup = (advl_lookup *) a;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, NULL, run, lookup);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
-		pthread_detach(thread);
-	return error;
+	if (lookup->addresses != NULL)
+		freeaddrinfo(lookup->addresses);
+	free(lookup);
 }
 
 advl_lookup *
 advl_lookup_start(const char *name)
 {
 	advl_lookup *lookup = calloc(1, sizeof(advl_lookup) + strlen(name) + 1);
-	int			ends[2];
 	int			error;
 
 	if (lookup == NULL)
 		return NULL;
 	strcpy(lookup->name, name);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-	{
-		free(lookup);
-		return NULL;
-	}
-	lookup->users = 2;
-	lookup->our_end = ends[0];
-	lookup->its_end = ends[1];
-	error = start_thread(lookup);
-	if (error != 0)
-	{
-		close(ends[0]);
-		close(ends[1]);
-		free(lookup);
-		errno = error;
-		return NULL;
-	}
-	return lookup;
+	error = advl_aside_start(&lookup->aside, look_up, release);
+	if (error == 0)
+		return lookup;
+	free(lookup);
+	errno = error;
+	return NULL;
 }
 
 int
 advl_lookup_fd(const advl_lookup *lookup)
 {
-	return lookup->our_end;
+	return lookup->aside.our_end;
 }
 
 bool
 advl_lookup_is_over(const advl_lookup *lookup)
 {
-	return __atomic_load_n(&lookup->over, __ATOMIC_ACQUIRE) != 0;
+	return advl_aside_is_over(&lookup->aside);
 }
 
 int
@@ -181,8 +136,6 @@ advl_lookup_reason(const advl_lookup *lookup, char *buf, size_t size)
 void
 advl_lookup_end(advl_lookup *lookup)
 {
-	if (lookup == NULL)
-		return;
-	close(lookup->our_end);
-	drop(lookup);
+	if (lookup != NULL)
+		advl_aside_end(&lookup->aside);
 }
