@@ -176,6 +176,15 @@ cmp_ok(time - $begin, '<', 30, '... for 8 s');
 like($running->stderr, qr/does not answer/, '... and that is the reason given');
 $proxy->close;
 
+# ... or talks without end, but does not answer: signals are heard
+$proxy = Proxy->new($node);
+$running = start_withlock('flood', @no_delay, '--db', $proxy->conninfo, '--', 'sleep', '600');
+$running->wait_command;
+$proxy->flood;
+kill 'USR1', $running->pid;
+is($running->wait, 128 + 10, 'a signal is passed on while the server floods us with notices');
+$proxy->close;
+
 # Gone at the last moment: the command has ended, but without its lock
 $proxy = Proxy->new($node);
 foreach my $case (['a'], ['a', '--also', 'z'])

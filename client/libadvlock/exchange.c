@@ -12,6 +12,9 @@
 #include "libadvlock/internal.h"
 #include "libadvlock/probe.h"
 
+/* More than the warnings that a server has for us, and less than 1 s of them. */
+#define READS_AT_ONCE 100
+
 static bool
 queue_statements(advlock *h, const advl_statement *statements, int count)
 {
@@ -149,11 +152,14 @@ advl_receive(advlock *h)
 /*
  * Nothing is awaited: take what the server sends by itself.  The server's
  * last words and the end of the stream come apart, so read until nothing is
- * left; then a loss shows at once.
+ * left; then a loss shows at once.  But a server that never stops must not
+ * keep us here.
  */
 advlock_result
 advl_poll_idle(advlock *h)
 {
+	int			reads = 0;
+
 	do
 	{
 		if (!PQconsumeInput(h->conn))
@@ -161,6 +167,6 @@ advl_poll_idle(advlock *h)
 		(void) PQisBusy(h->conn);	/* parses what was read */
 		if (h->status != ADVLOCK_OK || PQstatus(h->conn) == CONNECTION_BAD)
 			return advl_lose(h);
-	} while (advl_is_ready(PQsocket(h->conn), POLLIN));
+	} while (++reads < READS_AT_ONCE && advl_is_ready(PQsocket(h->conn), POLLIN));
 	return ADVLOCK_OK;
 }

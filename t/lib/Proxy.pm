@@ -112,11 +112,16 @@ From now on nothing passes in either direction, and nothing is closed.
 
 Closes all connections.
 
+=item flood()
+
+From now on it only sends notices to the clients, as fast as they take them.
+
 =cut
 
 sub inject { return $_[0]->order("inject $_[1]"); }
 sub swallow { return $_[0]->order('swallow'); }
 sub cut { return $_[0]->order('cut'); }
+sub flood { return $_[0]->order('flood'); }
 
 sub order
 {
@@ -182,8 +187,24 @@ sub obey
 		}
 	}
 	elsif ($order eq 'swallow') { $s->{swallow} = 1; }
+	elsif ($order eq 'flood') { flood_clients($s); }
 	elsif ($order eq 'cut') { drop($s, $_) foreach values %{ $s->{is_server} }; }
 	return 1;
+}
+
+sub flood_clients
+{
+	my ($s) = @_;
+	my $fields = "SNOTICE\0VNOTICE\0C00000\0Mnothing\0\0";
+	my $notices = ('N' . pack('N', 4 + length $fields) . $fields) x 2000;
+	my @clients = map { $s->{peer}{$_} } values %{ $s->{is_server} };
+
+	# a client that goes away takes nothing any more
+	while (@clients)
+	{
+		@clients = grep { defined syswrite $_, $notices } @clients;
+	}
+	return;
 }
 
 sub pass_on
