@@ -185,6 +185,13 @@ kill 'USR1', $running->pid;
 is($running->wait, 128 + 10, 'a signal is passed on while the server floods us with notices');
 $proxy->close;
 
+# A command that has left its process group does not outlive the lock either
+$running = start_withlock('left', @no_delay, '--', $^X, '-e',
+	'$| = 1; setpgrp 0, getpgrp getppid or die; print "ready\n"; sleep 1 while 1');
+$running->wait_output(qr/ready/);
+terminate_holder('left');
+is($running->wait, 74, 'a command that has left its process group is ended');
+
 # Gone at the last moment: the command has ended, but without its lock
 $proxy = Proxy->new($node);
 foreach my $case (['a'], ['a', '--also', 'z'])

@@ -89,6 +89,17 @@ foreach my $case (['--on-lost', 'kill'], ['--lock-delay', '0'], ['--transaction'
 	is($running->wait, 74, "@$case: the command does not outlive the lock of a stopped withlock");
 }
 
+# A command that has left its process group
+$running = start_withlock(++$lock, '--lock-delay', '0', '--', $^X, '-e',
+	'$| = 1; setpgrp 0, getpgrp getppid or die; print "ready\n"; sleep 1 while 1');
+$running->wait_output(qr/ready/);
+$command = $running->wait_command;
+stop_withlock($running);
+end_session();
+wait_until { process_state($command) eq 'Z' } 'the command has ended';
+kill 'CONT', $running->pid;
+is($running->wait, 74, 'nor does one that has left its process group');
+
 # With --keep, it starts again
 $running = start_stubborn('--keep', '--lock-delay', '0');
 $command = $running->wait_command;

@@ -156,9 +156,12 @@ child_cancel(Child *child)
 void
 child_signal(const Child *child, int signo)
 {
+	if (child->pid <= 0)
+		return;
 	/* once reaped, the number could be somebody else's unless members remain */
-	if (child->pid > 0)
-		kill(-child->pid, signo);
+	kill(-child->pid, signo);
+	if (child->running && getpgid(child->pid) != child->pid)
+		kill(child->pid, signo);	/* it has left its group */
 }
 
 bool

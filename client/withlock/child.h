@@ -51,7 +51,10 @@ extern void child_go(const Child *child);
 /* In place of child_go(): end it, before it has done anything. */
 extern void child_cancel(Child *child);
 
-/* Send a signal to the command's process group, which may have gone. */
+/*
+ * Send a signal to the command's process group, which may have gone, and to
+ * the command itself, which may have left it.
+ */
 extern void child_signal(const Child *child, int signo);
 
 /*

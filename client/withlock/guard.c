@@ -39,10 +39,12 @@
  * connection: the last one, so that the next holder comes after the command.
  */
 static void __attribute__((noreturn))
-kill_command(pid_t command)
+kill_command(pid_t command, bool is_ours)
 {
 	int			i;
 
+	if (is_ours && getpgid(command) != command)
+		kill(command, SIGKILL); /* it has left its group */
 	(void) send(TO_WITHLOCK, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	for (i = 0; i < COMMAND_ENDS_WITHIN_MS && kill(-command, SIGKILL) == 0; i++)
 		(void) poll(NULL, 0, 1);
@@ -55,7 +57,7 @@ kill_command(pid_t command)
  * stop it.  It does not read what the server sends, only sees it hang up.
  * While withlock is stopped nobody waits for the command, so its number stays
  * its own.  One that ends in order ends us first: that its end of the socket
- * is closed means that it was killed.
+ * is closed means that it was killed, and the kernel kills the command.
  */
 static void __attribute__((noreturn))
 watch(pid_t command, int patience_ms)
@@ -69,7 +71,7 @@ watch(pid_t command, int patience_ms)
 		continue;
 	if (!fds[0].revents)
 		(void) poll(fds, 1, patience_ms);
-	kill_command(command);
+	kill_command(command, !fds[0].revents);
 }
 
 /* Where the process begins, with its end of the socket to withlock. */
