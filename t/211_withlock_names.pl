@@ -202,4 +202,25 @@ is(withlock('--status', 'pool', '--permits', '3')->status, 0, '... and --status 
 kill 'TERM', $_->pid foreach @three[1, 2];
 $_->wait foreach @three[1, 2];
 
+# --- A name that the database's encoding cannot hold
+
+foreach my $encoding ('LATIN1', 'EUC_JP')
+{
+	my $database = lc "in_$encoding";
+	$node->safe_psql('postgres', "CREATE DATABASE $database ENCODING '$encoding' LOCALE 'C' TEMPLATE template0");
+	foreach my $extension (0, 1)
+	{
+		$node->safe_psql($database, 'CREATE EXTENSION advisory_lock') if $extension;
+		my $where = $encoding . ($extension ? ', with the extension' : ', without it');
+		foreach my $way (\@no_delay, ['--transaction'])
+		{
+			my $ended = withlock("snowman \xe2\x98\x83", '-d', conninfo($node, $database), @$way, '--', 'echo', 'run');
+			is($ended->status, 64, "64: a name that the encoding cannot hold ($where, @$way)");
+			like($ended->stderr, qr/^withlock: lock "snowman .*$encoding/m, '... with the reason');
+			is($ended->stdout, '', '... and the command is not run');
+		}
+	}
+}
+is(withlock("Z\xc3\xbcrich", '-d', conninfo($node, 'in_latin1'), '--', 'true')->status, 0, 'one that it can');
+
 done_testing();
