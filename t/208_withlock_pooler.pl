@@ -134,6 +134,19 @@ $node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')");
 is($holder->wait, 74, 'a lock that is lost in session mode');
 is($holder->stdout, "ready\n", '... the command is killed, not told');
 
+# Nor after a SIGKILL of withlock, so that the next holder comes as soon as the
+# connection is closed: that is when the command has ended, and all it started.
+my $alive = PostgreSQL::Test::Utils::tempdir() . '/alive';
+$holder = start_withlock(@allowed, '-c', "$^X -MTime::HiRes=time,sleep -e '" .
+	"open F, q(>>), q($alive); F->autoflush; for (1 .. 4000) { print F time, qq(\n); sleep 0.005 }'; true");
+wait_until { -s $alive } 'the command has begun';
+kill 'KILL', $holder->pid;
+my $next = withlock(@allowed, '--', $^X, '-MTime::HiRes=time', '-e', 'print time');
+is($next->status, 0, 'SIGKILL of withlock in session mode frees the lock');
+my ($last) = slurp_file($alive) =~ /.*?([\d.]+)\n[\d.]*\z/s;
+cmp_ok($last, '<', $next->stdout, '... after the end of what the command has started');
+note sprintf '%.1f ms after', 1000 * ($next->stdout - $last);
+
 # --- Transaction mode all the same: the statements come to several sessions
 
 my $wrong = start_pooler('transaction', 2);
