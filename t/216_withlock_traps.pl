@@ -15,6 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use Proxy;
 use Terminal;
 use Withlock;
 
@@ -202,5 +203,37 @@ foreach my $database ('postgres', 'bare', 'fake')
 	is($permit->wait, 74, '... and its withlock');
 	is(trapped(), '', '... and no trap closes');
 }
+
+# --- The extension goes between the question whether it is there and the call
+
+# The schema of that name is an ordinary role's then, who may create in the
+# database, and a superuser is about to call what is in it.
+$node->safe_psql('postgres', 'CREATE ROLE squatter');
+foreach my $case ([], ['-n'], ['--also', 'another'], ['--permits', '2'])
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE raced');
+	$node->safe_psql('raced', 'CREATE EXTENSION advisory_lock; GRANT CREATE ON DATABASE raced TO squatter');
+	my $proxy = Proxy->new($node);
+	$proxy->hold('CALL advisory_lock.acquire');
+	my $running = start_withlock('x', @$case, '-t', '5s', '-d', $proxy->conninfo('raced'), '--', 'true');
+	wait_until { $proxy->held } 'it is about to call';
+	$node->safe_psql('raced', <<'EOT');
+DROP EXTENSION advisory_lock;
+SET ROLE squatter;
+CREATE SCHEMA advisory_lock;
+CREATE TABLE advisory_lock.caught (who text);
+GRANT ALL ON ALL TABLES IN SCHEMA advisory_lock TO public;
+CREATE PROCEDURE advisory_lock.acquire(name text, timeout interval, shared bool, permits int, INOUT token int8 DEFAULT 1, INOUT permit int DEFAULT 1)
+LANGUAGE plpgsql AS 'BEGIN RAISE LOG ''TRAPPED acquire''; INSERT INTO advisory_lock.caught VALUES (current_user); END';
+CREATE PROCEDURE advisory_lock.acquire_many(names text[], timeout interval, INOUT tokens int8[] DEFAULT '{1,2}')
+LANGUAGE plpgsql AS 'BEGIN RAISE LOG ''TRAPPED acquire_many''; INSERT INTO advisory_lock.caught VALUES (current_user); END';
+EOT
+	$proxy->go;
+	isnt($running->wait, 0, "the extension is dropped before the call: no lock (@$case)");
+	is($node->safe_psql('raced', 'SELECT count(*) FROM advisory_lock.caught'), 0, '... and nothing of a squatter is run');
+	$proxy->close;
+	$node->safe_psql('postgres', 'DROP DATABASE raced WITH (FORCE)');
+}
+$node->safe_psql('postgres', 'DROP ROLE squatter');
 
 done_testing();

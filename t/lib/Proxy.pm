@@ -76,6 +76,7 @@ sub new
 			select => IO::Select->new($listener, $orders),
 			peer => {},
 			is_server => {},
+			held_file => "$directory/held",
 			skip => {} });
 		POSIX::_exit(0);
 	}
@@ -112,6 +113,11 @@ From now on nothing passes in either direction, and nothing is closed.
 
 Closes all connections.
 
+=item hold(text), go()
+
+What a client sends is kept back when it contains the text, and C<held()> is
+true then, until go().
+
 =item flood()
 
 From now on it only sends notices to the clients, as fast as they take them.
@@ -122,6 +128,9 @@ sub inject { return $_[0]->order("inject $_[1]"); }
 sub swallow { return $_[0]->order('swallow'); }
 sub cut { return $_[0]->order('cut'); }
 sub flood { return $_[0]->order('flood'); }
+sub hold { return $_[0]->order("hold $_[1]"); }
+sub held { return -e "$_[0]->{directory}/held"; }
+sub go { return $_[0]->order('go'); }
 
 sub order
 {
@@ -187,9 +196,30 @@ sub obey
 		}
 	}
 	elsif ($order eq 'swallow') { $s->{swallow} = 1; }
+	elsif ($order =~ /^hold (.*)/) { $s->{hold} = $1; }
+	elsif ($order eq 'go') { go_on($s); }
 	elsif ($order eq 'flood') { flood_clients($s); }
 	elsif ($order eq 'cut') { drop($s, $_) foreach values %{ $s->{is_server} }; }
 	return 1;
+}
+
+sub keep_back
+{
+	my ($s, $socket, $buffer) = @_;
+
+	$s->{kept} = [$s->{peer}{$socket}, $buffer];
+	delete $s->{hold};
+	PostgreSQL::Test::Utils::append_to_file($s->{held_file}, '');
+	return;
+}
+
+sub go_on
+{
+	my ($s) = @_;
+	my ($server, $buffer) = @{ delete $s->{kept} };
+
+	$server->syswrite($buffer);
+	return;
 }
 
 sub flood_clients
@@ -226,6 +256,7 @@ sub pass_on
 		$s->{held}{$socket} .= $buffer;
 		return;
 	}
+	return keep_back($s, $socket, $buffer) if defined $s->{hold} && index($buffer, $s->{hold}) >= 0;
 	log_turn($s, 'C') if $s->{log};
 	$s->{peer}{$socket}->syswrite($buffer) if length $buffer;
 	return;
