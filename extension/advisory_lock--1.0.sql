@@ -187,6 +187,166 @@ AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advisory_lock.terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
 
+-- The functions for one lock once more, for a lock that has no name: by its
+-- key, in either of core's key spaces.  The same C functions.  With two integers
+-- a timeout has no default: try_lock('job', '5 s') could not be told apart.
+
+CREATE FUNCTION advisory_lock.lock(key bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.lock(key bigint) IS 'acquire a session-level lock, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.lock(key1 integer, key2 integer)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.lock(key1 integer, key2 integer) IS 'acquire a session-level lock, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.lock_shared(key bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.lock_shared(key bigint) IS 'acquire a session-level lock in shared mode, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.lock_shared(key1 integer, key2 integer)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.lock_shared(key1 integer, key2 integer) IS 'acquire a session-level lock in shared mode, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.try_lock(key bigint, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_lock(key bigint, timeout interval) IS 'acquire a session-level lock, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.try_lock(key1 integer, key2 integer, timeout interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_lock(key1 integer, key2 integer, timeout interval) IS 'acquire a session-level lock, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.try_lock_shared(key bigint, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_lock_shared(key bigint, timeout interval) IS 'acquire a session-level lock in shared mode, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.try_lock_shared(key1 integer, key2 integer, timeout interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_lock_shared(key1 integer, key2 integer, timeout interval) IS 'acquire a session-level lock in shared mode, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.unlock(key bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.unlock(key bigint) IS 'release a session-level lock once; false if it was not held';
+
+CREATE FUNCTION advisory_lock.unlock(key1 integer, key2 integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.unlock(key1 integer, key2 integer) IS 'release a session-level lock once; false if it was not held';
+
+CREATE FUNCTION advisory_lock.unlock_shared(key bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.unlock_shared(key bigint) IS 'release a session-level lock in shared mode once; false if it was not held';
+
+CREATE FUNCTION advisory_lock.unlock_shared(key1 integer, key2 integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_unlock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.unlock_shared(key1 integer, key2 integer) IS 'release a session-level lock in shared mode once; false if it was not held';
+
+CREATE FUNCTION advisory_lock.xact_lock(key bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.xact_lock(key bigint) IS 'acquire a lock until the transaction ends, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.xact_lock(key1 integer, key2 integer)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.xact_lock(key1 integer, key2 integer) IS 'acquire a lock until the transaction ends, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.xact_lock_shared(key bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.xact_lock_shared(key bigint) IS 'acquire a lock in shared mode until the transaction ends, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.xact_lock_shared(key1 integer, key2 integer)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_xact_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.xact_lock_shared(key1 integer, key2 integer) IS 'acquire a lock in shared mode until the transaction ends, waiting as long as it takes; the fencing token';
+
+CREATE FUNCTION advisory_lock.try_xact_lock(key bigint, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_xact_lock(key bigint, timeout interval) IS 'acquire a lock until the transaction ends, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.try_xact_lock(key1 integer, key2 integer, timeout interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_xact_lock(key1 integer, key2 integer, timeout interval) IS 'acquire a lock until the transaction ends, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.try_xact_lock_shared(key bigint, timeout interval DEFAULT interval '0')
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_xact_lock_shared(key bigint, timeout interval) IS 'acquire a lock in shared mode until the transaction ends, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.try_xact_lock_shared(key1 integer, key2 integer, timeout interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_try_xact_lock_shared_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.try_xact_lock_shared(key1 integer, key2 integer, timeout interval) IS 'acquire a lock in shared mode until the transaction ends, waiting for the timeout at most';
+
+CREATE FUNCTION advisory_lock.token(key bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_token_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.token(key bigint) IS 'the fencing token of the lock this session holds, NULL if it does not';
+
+CREATE FUNCTION advisory_lock.token(key1 integer, key2 integer)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_token_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.token(key1 integer, key2 integer) IS 'the fencing token of the lock this session holds, NULL if it does not';
+
+CREATE FUNCTION advisory_lock.is_locked(key bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_is_locked_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.is_locked(key bigint) IS 'does any session hold the lock, in any mode';
+
+CREATE FUNCTION advisory_lock.is_locked(key1 integer, key2 integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_is_locked_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.is_locked(key1 integer, key2 integer) IS 'does any session hold the lock, in any mode';
+
+CREATE FUNCTION advisory_lock.terminate_holders(key bigint)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.terminate_holders(key bigint) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
+
+CREATE FUNCTION advisory_lock.terminate_holders(key1 integer, key2 integer)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.terminate_holders(key1 integer, key2 integer) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
+
 CREATE FUNCTION advisory_lock.reset_stats(name text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'advisory_lock_reset_stats'
@@ -205,6 +365,18 @@ CREATE PROCEDURE advisory_lock.acquire(name text, timeout interval DEFAULT NULL,
 AS 'MODULE_PATHNAME', 'advisory_lock_acquire'
 LANGUAGE C;
 COMMENT ON PROCEDURE advisory_lock.acquire(text, interval, boolean, integer, INOUT bigint, INOUT integer) IS 'acquire a session-level lock or a permit, waiting without a snapshot; the token is NULL when the time ran out';
+
+CREATE PROCEDURE advisory_lock.acquire(key bigint, timeout interval DEFAULT NULL,
+						 shared boolean DEFAULT false, INOUT token bigint DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_by_key'
+LANGUAGE C;
+COMMENT ON PROCEDURE advisory_lock.acquire(bigint, interval, boolean, INOUT bigint) IS 'acquire a session-level lock, waiting without a snapshot; the token is NULL when the time ran out';
+
+-- Without defaults, for the same reason as try_lock().
+CREATE PROCEDURE advisory_lock.acquire(key1 integer, key2 integer, timeout interval, shared boolean, INOUT token bigint)
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_by_key'
+LANGUAGE C;
+COMMENT ON PROCEDURE advisory_lock.acquire(integer, integer, interval, boolean, INOUT bigint) IS 'acquire a session-level lock, waiting without a snapshot; the token is NULL when the time ran out';
 
 CREATE PROCEDURE advisory_lock.acquire_many(names text[], timeout interval DEFAULT NULL,
 							  INOUT tokens bigint[] DEFAULT NULL)

@@ -47,9 +47,9 @@ SELECT e.* FROM pg_temp.error_of(format('SELECT advisory_lock.lock(%L)', repeat(
 -- Nothing is held after all that.
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
 
--- Only text will do as a name, so nobody locks a number by mistake.
+-- Only text will do as a name, and only an integer as a key.
 \set VERBOSITY sqlstate
-SELECT advisory_lock.lock(42);
+SELECT advisory_lock.lock(42.0);
 \set VERBOSITY default
 
 -- Settings of that prefix are known or refused.

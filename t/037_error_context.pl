@@ -39,6 +39,21 @@ foreach my $call (
 	$other->query('SELECT advisory_lock.unlock_all()');
 }
 
+# Locks that have no name are told of by their key.
+foreach my $key ('72707369', '-1497367772,-977423767')
+{
+	$victim->query("SELECT advisory_lock.lock('first')");
+	$other->query("SELECT advisory_lock.lock($key)");
+	$other->start("SELECT advisory_lock.lock('first')");
+	$other->wait_blocked;
+	is($victim->sqlstate_of("SELECT advisory_lock.lock($key)"), '40P01', "$key: a deadlock");
+	like($victim->messages, qr/^CONTEXT:  while acquiring exclusive advisory lock $key$/m,
+		'the context has the key');
+	$victim->query('SELECT advisory_lock.unlock_all()');
+	$other->finish;
+	$other->query('SELECT advisory_lock.unlock_all()');
+}
+
 # A named lock and a row.
 $other->query("SELECT advisory_lock.lock('first')");
 $victim->query('BEGIN; SELECT FROM things FOR UPDATE');

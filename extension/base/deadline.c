@@ -62,18 +62,18 @@ interval_ms(const Interval *interval)
 
 /*
  * The deadline that lies an interval after now.  What exceeds the reach of
- * core's lock timer, 24.8 days, is no limit at all.  what names the lock in
- * the error that a negative interval raises.
+ * core's lock timer, 24.8 days, is no limit at all.  lock is the one that the
+ * error is about which a negative interval raises.
  */
 Deadline
-deadline_after(const Interval *interval, const char *what)
+deadline_after(const Interval *interval, const NamedLock *lock)
 {
 	double		ms = interval_ms(interval);
 
 	if (ms < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("timeout for advisory lock \"%s\" must not be negative", what),
+				 errmsg("timeout for advisory lock %s must not be negative", lock_title(lock)),
 				 errhint("Pass 0 not to wait at all.")));
 	if (ms < PG_INT32_MAX)
 		return deadline_after_ms((int) ms);

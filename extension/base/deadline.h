@@ -13,6 +13,8 @@
 #include "datatype/timestamp.h"
 #include "portability/instr_time.h"
 
+#include "base/key.h"
+
 /*
  * A start on the monotonic clock and the time allowed from there on: a clock
  * that is set does not move it, and several waits can share one.
@@ -32,7 +34,7 @@ extern const Deadline NOW;		/* do not wait */
 
 extern Deadline deadline_by_setting(void);
 extern Deadline deadline_after_ms(int ms);
-extern Deadline deadline_after(const Interval *interval, const char *what);
+extern Deadline deadline_after(const Interval *interval, const NamedLock *lock);
 extern int	deadline_remaining_ms(const Deadline *deadline);
 extern bool deadline_sleep(const Deadline *deadline, int64 ms);
 

@@ -211,6 +211,41 @@ named_lock_init_text(NamedLock *lock, const text *name)
 	}
 }
 
+/* Fill lock from a key for which there is no name. */
+void
+named_lock_init_key(NamedLock *lock, LockKey key)
+{
+	*lock = (NamedLock) {.id = {.database = MyDatabaseId, .key = key}};
+	set_lock_tag(&lock->tag, MyDatabaseId, key);
+}
+
+/* The key that pg_advisory_lock(int8) makes of a number. */
+LockKey
+key_of_bigint(int64 number)
+{
+	return (LockKey) {(int32) (number >> 32), (int32) number, KEY_BIGINT};
+}
+
+/* The same backwards. */
+int64
+bigint_of_key(LockKey key)
+{
+	return (int64) ((uint64) (uint32) key.key1 << 32 | (uint32) key.key2);
+}
+
+/* What a lock is called in messages, palloc'd: "name", 72707369 or 1,2. */
+char *
+lock_title(const NamedLock *lock)
+{
+	LockKey		key = lock->id.key;
+
+	if (lock->name)
+		return psprintf("\"%s\"", lock->name);
+	if (key.kind == KEY_BIGINT)
+		return psprintf(INT64_FORMAT, bigint_of_key(key));
+	return psprintf("%d,%d", key.key1, key.key2);
+}
+
 /* The order in which several locks are taken, in every session the same. */
 int
 lock_key_cmp(const LockKey *a, const LockKey *b)

@@ -45,10 +45,10 @@ typedef struct NameHints
 	uint32		place;			/* in the registry; 0: not known */
 } NameHints;
 
-/* A checked name with all that follows from it */
+/* A checked name, or a key without one, with all that follows from it */
 typedef struct NamedLock
 {
-	const char *name;			/* in the database encoding, palloc'd */
+	const char *name;			/* in the database encoding, palloc'd; NULL: none */
 	NameHints  *hints;			/* NULL: none are kept */
 	NameId		id;
 	LOCKTAG		tag;
@@ -57,6 +57,10 @@ typedef struct NamedLock
 extern void named_lock_init(NamedLock *lock, const char *name);
 extern void named_lock_init_text(NamedLock *lock, const text *name);
 extern void named_lock_init_brief(NamedLock *lock, const text *name);
+extern void named_lock_init_key(NamedLock *lock, LockKey key);
+extern LockKey key_of_bigint(int64 number);
+extern int64 bigint_of_key(LockKey key);
+extern char *lock_title(const NamedLock *lock);
 extern void set_lock_tag(LOCKTAG *tag, Oid database, LockKey key);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);

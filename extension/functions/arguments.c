@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "functions/arguments.h"
@@ -44,27 +46,61 @@ brief_lock_arg(FunctionCallInfo fcinfo, int argno)
 	return lock;
 }
 
+/* Are there two integers, or one bigint?  As the function was declared. */
+static bool
+is_pair(Oid function)
+{
+	Oid		   *types;
+	int			count;
+
+	(void) get_func_signature(function, &types, &count);
+	return types[0] == INT4OID;
+}
+
 /*
- * The timeout argument of a function that must have one.  what names the lock
- * in error messages.
+ * The lock whose key the first arguments of an SQL function are, in either of
+ * core's key spaces: one bigint or two integers.  *next becomes the number of
+ * the argument that follows.
+ */
+NamedLock
+key_arg(FunctionCallInfo fcinfo, int *next)
+{
+	bool		pair = is_pair(fcinfo->flinfo->fn_oid);
+	NamedLock	lock;
+
+	if (PG_ARGISNULL(0) || (pair && PG_ARGISNULL(1)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("advisory lock key must not be null"),
+				 errhint("Pass one bigint or two integers, as to pg_advisory_lock().")));
+	named_lock_init_key(&lock,
+						pair ? (LockKey) {PG_GETARG_INT32(0), PG_GETARG_INT32(1), KEY_PAIR} :
+						key_of_bigint(PG_GETARG_INT64(0)));
+	*next = pair ? 2 : 1;
+	return lock;
+}
+
+/*
+ * The timeout argument of a function that must have one.  lock is the one that
+ * error messages are about.
  */
 Deadline
-timeout_arg(FunctionCallInfo fcinfo, int argno, const char *what)
+timeout_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 {
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("timeout for advisory lock \"%s\" must not be null", what),
+				 errmsg("timeout for advisory lock %s must not be null", lock_title(lock)),
 				 errhint("Pass 0 not to wait at all; the functions without \"try\" in their name wait without a limit.")));
-	return deadline_after(PG_GETARG_INTERVAL_P(argno), what);
+	return deadline_after(PG_GETARG_INTERVAL_P(argno), lock);
 }
 
 /* The timeout argument of a function, where NULL leaves it to lock_timeout. */
 Deadline
-timeout_arg_or_setting(FunctionCallInfo fcinfo, int argno, const char *what)
+timeout_arg_or_setting(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 {
 	return PG_ARGISNULL(argno) ? deadline_by_setting() :
-		deadline_after(PG_GETARG_INTERVAL_P(argno), what);
+		deadline_after(PG_GETARG_INTERVAL_P(argno), lock);
 }
 
 /* The argument that says how many permits there are. */

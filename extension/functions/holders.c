@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * holders.c
- *	  Who holds a name, from the live lock table.
+ *	  Who holds a lock, from the live lock table.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -27,9 +27,6 @@
 /* Those in which advisory locks are held; AccessShareLock is a look, see evict.c */
 #define HOLDING_MODES (LOCKBIT_ON(ExclusiveLock) | LOCKBIT_ON(ShareLock))
 
-PG_FUNCTION_INFO_V1(advisory_lock_is_locked);
-PG_FUNCTION_INFO_V1(advisory_lock_terminate_holders);
-
 /*
  * The process IDs that hold the lock in any mode, each once; 0 stands for a
  * prepared transaction.  Leans on GetLockStatusData(), as pg_locks does.
@@ -52,13 +49,8 @@ holder_pids(const LOCKTAG *tag)
 }
 
 /* is_locked(name text) returns boolean: by any session, in any mode */
-Datum
-advisory_lock_is_locked(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
-
-	PG_RETURN_BOOL(holder_pids(&lock.tag) != NIL);
-}
+LOCK_FUNCTION(advisory_lock_is_locked, named_lock_arg,
+			  BoolGetDatum(holder_pids(&lock.tag) != NIL));
 
 /* Has it been granted the lock, but waits for the end of a delay? */
 static bool
@@ -105,13 +97,14 @@ warn_of_prepared(const NamedLock *lock)
 		" JOIN pg_catalog.pg_prepared_xacts p ON p.transaction OPERATOR(pg_catalog.=) t.transactionid"
 		" WHERE l.pid IS NULL AND t.pid IS NULL AND l.locktype OPERATOR(pg_catalog.=) 'advisory'"
 		" AND l.database OPERATOR(pg_catalog.=) $1 AND l.classid OPERATOR(pg_catalog.=) $2"
-		" AND l.objid OPERATOR(pg_catalog.=) $3 AND l.objsubid OPERATOR(pg_catalog.=) 2"
+		" AND l.objid OPERATOR(pg_catalog.=) $3 AND l.objsubid OPERATOR(pg_catalog.=) $4"
 		" ORDER BY p.gid";
-	Oid			types[] = {OIDOID, OIDOID, OIDOID};
+	Oid			types[] = {OIDOID, OIDOID, OIDOID, INT4OID};
 	Datum		values[] = {
 		ObjectIdGetDatum(lock->tag.locktag_field1),
 		ObjectIdGetDatum(lock->tag.locktag_field2),
-		ObjectIdGetDatum(lock->tag.locktag_field3)
+		ObjectIdGetDatum(lock->tag.locktag_field3),
+		Int32GetDatum(lock->tag.locktag_field4)
 	};
 
 	SPI_connect();
@@ -119,43 +112,46 @@ warn_of_prepared(const NamedLock *lock)
 	for (uint64 i = 0; i < SPI_processed; i++)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("prepared transaction \"%s\" holds advisory lock \"%s\"",
+				 errmsg("prepared transaction \"%s\" holds advisory lock %s",
 						SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
-						lock->name),
+						lock_title(lock)),
 				 errdetail("It has no session that could be terminated."),
 				 errhint("Use COMMIT PREPARED or ROLLBACK PREPARED.")));
 	SPI_finish();
 }
 
 /*
- * terminate_holders(name text) returns integer: how many were signalled
+ * Signal all who hold the lock; how many they are.
  *
  * Who may do that is for pg_terminate_backend() to say; it raises the error.
  * The calling session is left out, since it could not tell the result.  The
  * delay that a lost session has left is lifted, and who waits for its end
  * holds nothing yet.
  */
-Datum
-advisory_lock_terminate_holders(PG_FUNCTION_ARGS)
+static int
+terminate_holders(const NamedLock *lock)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
 	List	   *pids;
 	int			terminated = 0;
 	ListCell   *cell;
 
 	(void) registry_attach();
-	(void) lift_delay(&lock);
-	pids = holder_pids(&lock.tag);
+	(void) lift_delay(lock);
+	pids = holder_pids(&lock->tag);
 	foreach(cell, pids)
 	{
 		int			pid = lfirst_int(cell);
 
-		if (waits_out_delay(&lock, pid))
+		if (waits_out_delay(lock, pid))
 			wake(pid);
 		else if (pid != 0 && pid != MyProcPid && terminate(pid))
 			terminated++;
 	}
 	if (list_member_int(pids, 0))
-		warn_of_prepared(&lock);
-	PG_RETURN_INT32(terminated);
+		warn_of_prepared(lock);
+	return terminated;
 }
+
+/* terminate_holders(name text) returns integer: how many were signalled */
+LOCK_FUNCTION(advisory_lock_terminate_holders, named_lock_arg,
+			  Int32GetDatum(terminate_holders(&lock)));

@@ -3,6 +3,9 @@
  * locks.c
  *	  The SQL functions for one lock.
  *
+ * Each is declared three times, see LOCK_FUNCTION: for a name, which is what
+ * the comments here say, for a bigint, and for two integers.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
@@ -15,18 +18,7 @@
 #include "locking/held.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_key);
-PG_FUNCTION_INFO_V1(advisory_lock_lock);
-PG_FUNCTION_INFO_V1(advisory_lock_lock_shared);
-PG_FUNCTION_INFO_V1(advisory_lock_try_lock);
-PG_FUNCTION_INFO_V1(advisory_lock_try_lock_shared);
-PG_FUNCTION_INFO_V1(advisory_lock_unlock);
-PG_FUNCTION_INFO_V1(advisory_lock_unlock_shared);
 PG_FUNCTION_INFO_V1(advisory_lock_unlock_all);
-PG_FUNCTION_INFO_V1(advisory_lock_xact_lock);
-PG_FUNCTION_INFO_V1(advisory_lock_xact_lock_shared);
-PG_FUNCTION_INFO_V1(advisory_lock_try_xact_lock);
-PG_FUNCTION_INFO_V1(advisory_lock_try_xact_lock_shared);
-PG_FUNCTION_INFO_V1(advisory_lock_token);
 
 /* key(name text, OUT key1 int4, OUT key2 int4) */
 Datum
@@ -41,116 +33,83 @@ advisory_lock_key(PG_FUNCTION_ARGS)
 
 /* Wait as long as lock_timeout says; the fencing token. */
 static Datum
-lock_by_name(FunctionCallInfo fcinfo, LockForm form)
+acquire(const NamedLock *lock, LockForm form)
 {
-	NamedLock	lock = brief_lock_arg(fcinfo, 0);
 	Deadline	deadline = deadline_by_setting();
 	int64		token = 0;
 
-	acquire_lock(&lock, form, &deadline, &token);
-	PG_RETURN_INT64(token);
+	acquire_lock(lock, form, &deadline, &token);
+	return Int64GetDatum(token);
 }
 
-/* Wait for the second argument at most; was it granted? */
+/* Wait for the timeout, the argument argno, at most; was it granted? */
 static Datum
-try_lock_by_name(FunctionCallInfo fcinfo, LockForm form)
+try_acquire(FunctionCallInfo fcinfo, int argno, const NamedLock *lock, LockForm form)
 {
-	NamedLock	lock = brief_lock_arg(fcinfo, 0);
-	Deadline	deadline = timeout_arg(fcinfo, 1, lock.name);
+	Deadline	deadline = timeout_arg(fcinfo, argno, lock);
 	int64		token;
 
-	PG_RETURN_BOOL(acquire_lock(&lock, form, &deadline, &token));
+	return BoolGetDatum(acquire_lock(lock, form, &deadline, &token));
+}
+
+/* The token; NULL unless this session has held the lock ever since. */
+static Datum
+token(FunctionCallInfo fcinfo, const NamedLock *lock)
+{
+	int64		token;
+
+	if (!held_token(lock, &token))
+		PG_RETURN_NULL();
+	return Int64GetDatum(token);
 }
 
 /* lock(name text) returns bigint */
-Datum
-advisory_lock_lock(PG_FUNCTION_ARGS)
-{
-	return lock_by_name(fcinfo, SESSION_EXCLUSIVE);
-}
+LOCK_FUNCTION(advisory_lock_lock, brief_lock_arg,
+			  acquire(&lock, SESSION_EXCLUSIVE));
 
 /* lock_shared(name text) returns bigint */
-Datum
-advisory_lock_lock_shared(PG_FUNCTION_ARGS)
-{
-	return lock_by_name(fcinfo, SESSION_SHARED);
-}
+LOCK_FUNCTION(advisory_lock_lock_shared, brief_lock_arg,
+			  acquire(&lock, SESSION_SHARED));
+
+/* xact_lock(name text) returns bigint */
+LOCK_FUNCTION(advisory_lock_xact_lock, brief_lock_arg,
+			  acquire(&lock, XACT_EXCLUSIVE));
+
+/* xact_lock_shared(name text) returns bigint */
+LOCK_FUNCTION(advisory_lock_xact_lock_shared, brief_lock_arg,
+			  acquire(&lock, XACT_SHARED));
 
 /* try_lock(name text, timeout interval) returns boolean */
-Datum
-advisory_lock_try_lock(PG_FUNCTION_ARGS)
-{
-	return try_lock_by_name(fcinfo, SESSION_EXCLUSIVE);
-}
+LOCK_FUNCTION(advisory_lock_try_lock, brief_lock_arg,
+			  try_acquire(fcinfo, next, &lock, SESSION_EXCLUSIVE));
 
 /* try_lock_shared(name text, timeout interval) returns boolean */
-Datum
-advisory_lock_try_lock_shared(PG_FUNCTION_ARGS)
-{
-	return try_lock_by_name(fcinfo, SESSION_SHARED);
-}
+LOCK_FUNCTION(advisory_lock_try_lock_shared, brief_lock_arg,
+			  try_acquire(fcinfo, next, &lock, SESSION_SHARED));
+
+/* try_xact_lock(name text, timeout interval) returns boolean */
+LOCK_FUNCTION(advisory_lock_try_xact_lock, brief_lock_arg,
+			  try_acquire(fcinfo, next, &lock, XACT_EXCLUSIVE));
+
+/* try_xact_lock_shared(name text, timeout interval) returns boolean */
+LOCK_FUNCTION(advisory_lock_try_xact_lock_shared, brief_lock_arg,
+			  try_acquire(fcinfo, next, &lock, XACT_SHARED));
 
 /* unlock(name text) returns boolean: false, with a warning, if not held */
-Datum
-advisory_lock_unlock(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = brief_lock_arg(fcinfo, 0);
-
-	PG_RETURN_BOOL(release_lock(&lock, ExclusiveLock));
-}
+LOCK_FUNCTION(advisory_lock_unlock, brief_lock_arg,
+			  BoolGetDatum(release_lock(&lock, ExclusiveLock)));
 
 /* unlock_shared(name text) returns boolean: false, with a warning, if not held */
-Datum
-advisory_lock_unlock_shared(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = brief_lock_arg(fcinfo, 0);
+LOCK_FUNCTION(advisory_lock_unlock_shared, brief_lock_arg,
+			  BoolGetDatum(release_lock(&lock, ShareLock)));
 
-	PG_RETURN_BOOL(release_lock(&lock, ShareLock));
-}
-
-/* unlock_all() returns integer: how many names were held */
+/* unlock_all() returns integer: how many locks were held */
 Datum
 advisory_lock_unlock_all(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(release_all_locks());
 }
 
-/* xact_lock(name text) returns bigint */
-Datum
-advisory_lock_xact_lock(PG_FUNCTION_ARGS)
-{
-	return lock_by_name(fcinfo, XACT_EXCLUSIVE);
-}
-
-/* xact_lock_shared(name text) returns bigint */
-Datum
-advisory_lock_xact_lock_shared(PG_FUNCTION_ARGS)
-{
-	return lock_by_name(fcinfo, XACT_SHARED);
-}
-
-/* try_xact_lock(name text, timeout interval) returns boolean */
-Datum
-advisory_lock_try_xact_lock(PG_FUNCTION_ARGS)
-{
-	return try_lock_by_name(fcinfo, XACT_EXCLUSIVE);
-}
-
-/* try_xact_lock_shared(name text, timeout interval) returns boolean */
-Datum
-advisory_lock_try_xact_lock_shared(PG_FUNCTION_ARGS)
-{
-	return try_lock_by_name(fcinfo, XACT_SHARED);
-}
-
-/* token(name text) returns bigint: NULL unless this session has held it ever since */
-Datum
-advisory_lock_token(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = brief_lock_arg(fcinfo, 0);
-	int64		token;
-
-	if (!held_token(&lock, &token))
-		PG_RETURN_NULL();
-	PG_RETURN_INT64(token);
-}
+/* token(name text) returns bigint */
+LOCK_FUNCTION(advisory_lock_token, brief_lock_arg,
+			  token(fcinfo, &lock));

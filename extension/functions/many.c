@@ -143,7 +143,7 @@ Datum
 advisory_lock_try_lock_many(PG_FUNCTION_ARGS)
 {
 	NameSet		set = name_set_arg(fcinfo, 0);
-	Deadline	deadline = timeout_arg(fcinfo, 1, set.given[0].name);
+	Deadline	deadline = timeout_arg(fcinfo, 1, &set.given[0]);
 	Datum		tokens;
 
 	PG_RETURN_BOOL(acquire_name_set(&set, &deadline, &tokens));

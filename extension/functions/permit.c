@@ -29,7 +29,7 @@ advisory_lock_acquire_permit(PG_FUNCTION_ARGS)
 {
 	NamedLock	pool = named_lock_arg(fcinfo, 0);
 	int			permits = permits_arg(fcinfo, 1, pool.name);
-	Deadline	deadline = timeout_arg_or_setting(fcinfo, 2, pool.name);
+	Deadline	deadline = timeout_arg_or_setting(fcinfo, 2, &pool);
 	int64		token;
 	int			permit = acquire_permit(&pool, permits, &deadline, &token);
 

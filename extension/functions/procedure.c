@@ -24,24 +24,23 @@
 #include "locking/acquire.h"
 #include "locking/permit.h"
 
-PG_FUNCTION_INFO_V1(advisory_lock_acquire);
 PG_FUNCTION_INFO_V1(advisory_lock_acquire_many);
 
 /*
  * End the transaction of this CALL and begin another, which has no snapshot
- * until something asks for one.  name is the lock, for the error message.
+ * until something asks for one.  The lock is for the error message.
  * What was palloc'd before stays: its context is the CALL's, not the
  * transaction's.
  */
 static void
-drop_snapshot(FunctionCallInfo fcinfo, const char *name)
+drop_snapshot(FunctionCallInfo fcinfo, const NamedLock *lock)
 {
 	if (!fcinfo->context || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("cannot wait for advisory lock \"%s\" without a snapshot inside a transaction block or a function",
-						name),
+				 errmsg("cannot wait for advisory lock %s without a snapshot inside a transaction block or a function",
+						lock_title(lock)),
 				 errhint("Run CALL outside of a transaction, or use advisory_lock.lock() or advisory_lock.xact_lock(), which wait with a snapshot.")));
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -58,15 +57,16 @@ typedef struct AcquireCall
 	int			permits;		/* 0: an ordinary lock */
 } AcquireCall;
 
+/* What was asked for; next is the number of the argument after the lock. */
 static AcquireCall
-acquire_call(FunctionCallInfo fcinfo)
+acquire_call(FunctionCallInfo fcinfo, const NamedLock *lock, int next)
 {
-	AcquireCall call = {.lock = named_lock_arg(fcinfo, 0), .form = SESSION_EXCLUSIVE};
+	AcquireCall call = {.lock = *lock, .form = SESSION_EXCLUSIVE};
 
-	call.deadline = timeout_arg_or_setting(fcinfo, 1, call.lock.name);
-	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+	call.deadline = timeout_arg_or_setting(fcinfo, next, &call.lock);
+	if (!PG_ARGISNULL(next + 1) && PG_GETARG_BOOL(next + 1))
 		call.form = SESSION_SHARED;
-	if (!PG_ARGISNULL(3))
+	if (call.lock.name && !PG_ARGISNULL(3))
 		call.permits = permits_arg(fcinfo, 3, call.lock.name);
 	if (call.permits > 0 && call.form.mode == ShareLock)
 		ereport(ERROR,
@@ -88,26 +88,32 @@ acquire(const AcquireCall *call, int64 *token, int *permit)
 }
 
 /*
- * acquire(name text, timeout interval, shared boolean, permits integer,
- *		   INOUT token bigint, INOUT permit integer)
- *
- * The token is NULL when the time ran out.
+ * Acquire as the arguments say, without a snapshot.  The token is NULL when the
+ * time ran out.  There are no permits of a lock that is given by its key:
+ * neither the argument nor the column.
  */
-Datum
-advisory_lock_acquire(PG_FUNCTION_ARGS)
+static Datum
+acquire_without_snapshot(FunctionCallInfo fcinfo, const NamedLock *lock, int next)
 {
-	AcquireCall call = acquire_call(fcinfo);
+	AcquireCall call = acquire_call(fcinfo, lock, next);
 	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
 	int64		token = 0;
 	int			permit;
 	bool		acquired;
 
-	drop_snapshot(fcinfo, call.lock.name);
+	drop_snapshot(fcinfo, lock);
 	acquired = acquire(&call, &token, &permit);
 	return row_result(type,
 					  (Datum[]) {Int64GetDatum(token), Int32GetDatum(permit)},
 					  (bool[]) {!acquired, permit == 0});
 }
+
+/*
+ * acquire(name text, timeout interval, shared boolean, permits integer,
+ *		   INOUT token bigint, INOUT permit integer)
+ */
+LOCK_FUNCTION(advisory_lock_acquire, named_lock_arg,
+			  acquire_without_snapshot(fcinfo, &lock, next));
 
 /*
  * acquire_many(names text[], timeout interval, INOUT tokens bigint[])
@@ -118,12 +124,12 @@ Datum
 advisory_lock_acquire_many(PG_FUNCTION_ARGS)
 {
 	NameSet		set = name_set_arg(fcinfo, 0);
-	Deadline	deadline = timeout_arg_or_setting(fcinfo, 1, set.given[0].name);
+	Deadline	deadline = timeout_arg_or_setting(fcinfo, 1, &set.given[0]);
 	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
 	Datum		tokens = (Datum) 0;
 	bool		acquired;
 
-	drop_snapshot(fcinfo, set.given[0].name);
+	drop_snapshot(fcinfo, &set.given[0]);
 	acquired = acquire_name_set(&set, &deadline, &tokens);
 	return row_result(type, &tokens, (bool[]) {!acquired});
 }

@@ -188,7 +188,7 @@ give_up(const NamedLock *lock, const char *what, const Deadline *deadline)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("canceling statement due to lock timeout"),
-				 errcontext("while acquiring %s \"%s\"", what, lock->name)));
+				 errcontext("while acquiring %s %s", what, lock_title(lock))));
 	return false;
 }
 
@@ -240,8 +240,8 @@ warn_not_held(const NamedLock *lock, LOCKMODE mode)
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("you do not hold %s advisory lock \"%s\"",
-					lock_mode_name(mode), lock->name),
+			 errmsg("you do not hold %s advisory lock %s",
+					lock_mode_name(mode), lock_title(lock)),
 			 lock_held_by_me(&lock->tag, other) ?
 			 errhint("You hold it in %s mode.", lock_mode_name(other)) : 0));
 }
@@ -250,7 +250,7 @@ warn_not_held(const NamedLock *lock, LOCKMODE mode)
 static void
 release_error_context(void *arg)
 {
-	errcontext("while releasing advisory lock \"%s\"", (const char *) arg);
+	errcontext("while releasing advisory lock %s", lock_title(arg));
 }
 
 /*
@@ -262,11 +262,11 @@ release_lock(const NamedLock *lock, LOCKMODE mode)
 {
 	HeldLock   *held = held_find(lock);
 	ErrorContextCallback context = {
-		error_context_stack, release_error_context, unconstify(char *, lock->name)
+		error_context_stack, release_error_context, unconstify(NamedLock *, lock)
 	};
 	bool		released;
 
-	check_not_parallel(lock->name);
+	check_not_parallel(lock);
 	if (!(held && *held_session_count(held, mode) > 0) &&
 		!lock_held_by_me(&lock->tag, mode))
 	{

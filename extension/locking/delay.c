@@ -192,7 +192,8 @@ lift_delay(const NamedLock *lock)
 	if (!may_terminate(role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to lift the delay of advisory lock \"%s\"", lock->name),
+				 errmsg("permission denied to lift the delay of advisory lock %s",
+						lock_title(lock)),
 				 errdetail("Only roles that may terminate sessions of the role whose session was lost may lift what it left.")));
 	LWLockAcquire(&reg->state->delay_lock, LW_EXCLUSIVE);
 	delay = find_delay(reg, lock->id.key);

@@ -62,7 +62,7 @@ create_table(void)
 static void
 reset(HeldLock *held, const NamedLock *lock)
 {
-	char	   *name = MemoryContextStrdup(TopMemoryContext, lock->name);
+	char	   *name = lock->name ? MemoryContextStrdup(TopMemoryContext, lock->name) : NULL;
 
 	if (held->name)
 		pfree(held->name);
@@ -165,7 +165,7 @@ held_enter(const NamedLock *lock, bool *known)
 		end_hold(held);
 		reset(held, lock);
 	}
-	else if (strcmp(held->name, lock->name) != 0)
+	else if (held->name && lock->name && strcmp(held->name, lock->name) != 0)
 		warn_of_collision(held->name, lock->name);
 	return held;
 }

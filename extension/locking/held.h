@@ -23,7 +23,7 @@
 typedef struct HeldLock
 {
 	LockKey		key;			/* hash key, must be first */
-	char	   *name;
+	char	   *name;			/* NULL: taken by its key */
 	NameId		id;
 	LOCKTAG		tag;
 	int64		token;			/* 0: none, taken on a standby */

@@ -46,23 +46,23 @@ wait_error_context(void *arg)
 {
 	const Wait *wait = (const Wait *) arg;
 
-	errcontext("while acquiring %s advisory lock \"%s\"",
-			   lock_mode_name(wait->form.mode), wait->lock->name);
+	errcontext("while acquiring %s advisory lock %s",
+			   lock_mode_name(wait->form.mode), lock_title(wait->lock));
 }
 
 /*
  * Raise an error in a parallel operation, since a lock would die with its
- * worker.  name is NULL where all locks are meant.
+ * worker.  lock is NULL where all locks are meant.
  */
 void
-check_not_parallel(const char *name)
+check_not_parallel(const NamedLock *lock)
 {
 	if (IsInParallelMode())
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 name ?
-				 errmsg("cannot acquire or release advisory lock \"%s\" during a parallel operation",
-						name) :
+				 lock ?
+				 errmsg("cannot acquire or release advisory lock %s during a parallel operation",
+						lock_title(lock)) :
 				 errmsg("cannot release advisory locks during a parallel operation"),
 				 errhint("Mark the function that calls this one as PARALLEL UNSAFE.")));
 }
@@ -71,11 +71,11 @@ check_not_parallel(const char *name)
 void
 check_locking_allowed(const NamedLock *lock)
 {
-	check_not_parallel(lock->name);
+	check_not_parallel(lock);
 	if (RecoveryInProgress() && !allow_standby)
 		ereport(ERROR,
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-				 errmsg("cannot acquire advisory lock \"%s\" on a standby server", lock->name),
+				 errmsg("cannot acquire advisory lock %s on a standby server", lock_title(lock)),
 				 errdetail("Advisory locks are local to a server, so this one would exclude nobody on the primary."),
 				 errhint("Connect to the primary, or set advisory_lock.allow_standby to lock among the sessions of this standby alone.")));
 }

@@ -24,7 +24,7 @@ typedef struct WaitResult
 	LOCALLOCK  *local;			/* for mark_hold() */
 } WaitResult;
 
-extern void check_not_parallel(const char *name);
+extern void check_not_parallel(const NamedLock *lock);
 extern void check_locking_allowed(const NamedLock *lock);
 extern WaitResult queue_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline);
 

@@ -65,7 +65,7 @@ typedef struct NameEntry
 	int64		total_hold;
 	int64		max_hold;
 	TimestampTz stats_since;
-	char		name[NAME_ROOM];
+	char		name[NAME_ROOM];	/* empty: none, a lock taken by its key */
 } NameEntry;
 
 /* Why a session waits for a lock that it was granted */

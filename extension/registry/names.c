@@ -36,6 +36,13 @@ same_key(const NameId *a, const NameId *b)
 	return a->database == b->database && lock_key_equal(&a->key, &b->key);
 }
 
+/* A lock that was taken by its key has an entry for statistics alone. */
+static bool
+has_name(const NameEntry *entry)
+{
+	return entry->name[0] != '\0';
+}
+
 static bool
 same_name(const NameId *a, const NameId *b)
 {
@@ -59,7 +66,7 @@ find_namesake(Registry *reg, const NameId *id)
 {
 	NameEntry  *entry = table_first(&reg->names, name_hash(id));
 
-	while (entry && (!same_key(&entry->id, id) || same_name(&entry->id, id)))
+	while (entry && (!has_name(entry) || !same_key(&entry->id, id) || same_name(&entry->id, id)))
 		entry = table_next(&reg->names, entry);
 	return entry;
 }
@@ -70,7 +77,7 @@ find_by_key(Registry *reg, const NameId *id)
 {
 	NameEntry  *entry = table_first(&reg->names, name_hash(id));
 
-	while (entry && !same_key(&entry->id, id))
+	while (entry && (!has_name(entry) || !same_key(&entry->id, id)))
 		entry = table_next(&reg->names, entry);
 	return entry;
 }
@@ -112,8 +119,11 @@ fill_entry(NameEntry *entry, const NamedLock *lock)
 	reset_name_statistics(entry);
 
 	/* Only a server encoding longer than UTF-8 can make it not fit. */
-	strlcpy(entry->name, lock->name,
-			1 + pg_mbcliplen(lock->name, strlen(lock->name), NAME_ROOM - 1));
+	if (lock->name)
+		strlcpy(entry->name, lock->name,
+				1 + pg_mbcliplen(lock->name, strlen(lock->name), NAME_ROOM - 1));
+	else
+		entry->name[0] = '\0';
 }
 
 /* A place for a new name, not linked; NULL if there is none. */
@@ -132,7 +142,7 @@ make_room(Registry *reg)
 static void
 link_entry(Registry *reg, NameEntry *entry)
 {
-	NameEntry  *namesake = find_by_key(reg, &entry->id);
+	NameEntry  *namesake = has_name(entry) ? find_by_key(reg, &entry->id) : NULL;
 
 	if (namesake)
 		namesake->has_namesake = entry->has_namesake = true;
@@ -253,14 +263,15 @@ static char *
 copy_and_unlock(Registry *reg, const NameId *id, const NameEntry *entry, Oid *role)
 {
 	char		name[NAME_ROOM];
+	bool		copied = entry && has_name(entry);
 
-	if (entry)
+	if (copied)
 	{
 		strlcpy(name, entry->name, NAME_ROOM);
 		*role = entry->role;
 	}
 	unlock_partition(reg, id);
-	return entry ? pstrdup(name) : NULL;
+	return copied ? pstrdup(name) : NULL;
 }
 
 /* The name that belongs to an identity, palloc'd; NULL if it is not known. */
