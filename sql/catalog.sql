@@ -14,7 +14,7 @@ FROM pg_available_extension_versions WHERE name = 'advisory_lock' AND installed;
 SELECT provolatile, proparallel, proisstrict, prosecdef, proname,
        pg_get_function_arguments(oid) AS arguments, pg_get_function_result(oid) AS result
 FROM pg_proc WHERE pronamespace = 'advisory_lock'::regnamespace
-ORDER BY proname COLLATE "C", arguments COLLATE "C";
+ORDER BY proname COLLATE "C", pg_get_function_arguments(oid) COLLATE "C";
 \pset format aligned
 
 -- Every object has a comment.
