@@ -130,8 +130,9 @@ run_block() {
 
 	block=$(awk -v line="$1" '
 		/^## / { inside = $0 == "## Install" }
-		inside && /^    / { block = block substr($0, 5) "\n"; next }
-		{ if (("\n" block) ~ ("\n" line "\n")) { printf "%s", block; exit } block = "" }
+		inside && /^```sh/ { block = "\n"; fenced = 1; next }
+		/^```/ { if (fenced && index(block, "\n" line "\n")) { printf "%s", substr(block, 2); exit } fenced = 0; next }
+		fenced { block = block $0 "\n" }
 	' README.md)
 	[ -n "$block" ]
 	echo "$block"
