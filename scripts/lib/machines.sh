@@ -102,6 +102,7 @@ settle_base() {
 	grep -qE '^(trixie|bookworm|bullseye)$' <<<"$2" || sed -i 2d "$base/etc/apt/sources.list"
 	echo force-unsafe-io >"$base/etc/dpkg/dpkg.cfg.d/machines"
 	printf 'path-exclude=/usr/share/%s/*\n' doc locale >>"$base/etc/dpkg/dpkg.cfg.d/machines"
+	echo 'path-include=/usr/share/doc/libadvlock-dev/*' >>"$base/etc/dpkg/dpkg.cfg.d/machines"
 	chroot "$base" useradd -m someone
 }
 
