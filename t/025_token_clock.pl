@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the advisory_lock authors
 #
 # A clock that is years ahead, years behind, or jumps: tokens rise within the
-# database, and are not used up.  Needs a server with a clock of its own, which
+# database, and are not used up, and nobody is kept off for years.  Needs a server with a clock of its own, which
 # a small library before libc gives it.
 
 use strict;
@@ -121,8 +121,22 @@ foreach my $preload (0, 1)
 			$highest = $last;
 		}
 	}
+	check_delay($node) if $node->safe_psql('postgres', 'SELECT advisory_lock.has_registry()') eq 't';
 	$node->stop;
 	set_clock(0);
+}
+
+# What a server does not know of the time before its start keeps others off for
+# as long as they say, not until a clock that was set back is there again.
+sub check_delay
+{
+	my ($node) = @_;
+
+	$node->restart;
+	set_clock(-1);
+	is($node->safe_psql('postgres', "SET advisory_lock.lock_delay = '100ms'; SELECT advisory_lock.try_lock('n', '60s')"),
+		't', 'a clock that is set back delays nobody for long');
+	return;
 }
 
 done_testing();

@@ -235,6 +235,29 @@ delay_ends_at(const Delay *delay)
 }
 
 /*
+ * A moment of the wall clock on the monotonic one.  Who asks first decides for
+ * all, so that a clock that is set afterwards changes nothing; and what has
+ * happened is not in the future, wherever the clock stands.
+ */
+static int64
+on_monotonic_clock(RegistryState *state, TimestampTz started_at)
+{
+	int64		now = now_us();
+	TimestampTz wall = GetCurrentTimestamp();
+	int64		since;
+
+	LWLockAcquire(&state->delay_lock, LW_EXCLUSIVE);
+	if (state->started_at != started_at)
+	{
+		state->started_at = started_at;
+		state->running_since = now - Max(wall - started_at, 0);
+	}
+	since = state->running_since;
+	LWLockRelease(&state->delay_lock);
+	return since;
+}
+
+/*
  * Since when this server takes writes, which is since when it knows what is
  * held.  The WAL writer is started at that moment: after a start, after a
  * crash and at a promotion.
@@ -252,7 +275,7 @@ running_since(void)
 		PgBackendStatus *status = backend_status_by_index(i);
 
 		if (status && status->st_backendType == B_WAL_WRITER)
-			since = now_us() - (GetCurrentTimestamp() - status->st_proc_start_timestamp);
+			since = on_monotonic_clock(registry()->state, status->st_proc_start_timestamp);
 	}
 	return since != 0 ? since : now_us();
 }

@@ -135,6 +135,8 @@ typedef struct RegistryState
 	Table		delays;
 
 	pg_atomic_uint32 delays_kept;	/* entries in the table of delays */
+	TimestampTz started_at;		/* when this server began to take writes */
+	int64		running_since;	/* the same on the monotonic clock */
 	pg_atomic_uint32 hand;		/* where to look for a name to evict */
 	pg_atomic_uint64 evicted;	/* names removed to make room */
 	pg_atomic_uint64 untracked; /* acquires of names there was no room for */
