@@ -110,22 +110,24 @@ foreach my $node (@nodes)
 	}
 
 	# Who is at the head of the queue, and in the way of the one in the deadlock
-	# only by that, gets a permit in the end.
-	my $has_permits = holder_of_all($node, 'p', 2);
-	my ($head, $has_lock) = map { session($node) } 1 .. 2;
-	$has_lock->query("SELECT advisory_lock.lock('x')");
-	$head->start(permit('p', 2));
-	wait_for_head($node, $head);
-	$has_lock->start(permit('p', 2));
-	$has_lock->wait_blocked;
-	$has_permits->query("SET deadlock_timeout = '1 h'");
-	$has_permits->start("SELECT advisory_lock.lock('x')");
-	is($has_lock->finish_state, '40P01', 'the second in the queue is the victim');
-	$has_lock->query($FREE);
-	$has_permits->finish;
-	$has_permits->query($FREE);
-	is($head->finish_state, '00000', 'and not the first');
-	$_->quit foreach $has_permits, $head, $has_lock;
+	# only by that, gets a permit in the end; also if it is the first to look.
+	foreach my $permits (1, 2)
+	{
+		my $has_permits = holder_of_all($node, 'p', $permits);
+		my ($head, $has_lock) = map { session($node) } 1 .. 2;
+		$has_lock->query("SET deadlock_timeout = '2 s'; SELECT advisory_lock.lock('x')");
+		$has_permits->query("SET deadlock_timeout = '1 h'");
+		$head->start(permit('p', $permits));
+		wait_for_head($node, $head);
+		$has_lock->start(permit('p', $permits));
+		$has_permits->start("SELECT advisory_lock.lock('x')");
+		is($has_lock->finish_state, '40P01', "of $permits permits: the second in the queue is the victim");
+		$has_lock->query($FREE);
+		$has_permits->finish;
+		$has_permits->query($FREE);
+		is($head->finish_state, '00000', 'and not the first');
+		$_->quit foreach $has_permits, $head, $has_lock;
+	}
 
 	# The deadlock is somebody else's, who will find it later.
 	my @holders = map { session($node) } 1 .. 2;

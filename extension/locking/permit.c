@@ -214,6 +214,40 @@ poll_for_permit(Request *request)
 	return permit;
 }
 
+/*
+ * Wait in the lock queue of the one permit that there is to get.
+ *
+ * Core's deadlock detector makes whoever looks last the victim.  If that is
+ * this session, and it is only in the way of one who is in the deadlock, then
+ * it steps back; what the wait has left behind has been put right already.
+ */
+static int
+wait_for_only_permit(Request *request)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	volatile int permit = NO_PERMIT;
+
+	PG_TRY();
+	{
+		if (acquire_uncounted(&request->locks[0], SESSION_PERMIT,
+							  request->deadline, request->token))
+			permit = request->numbers[0];
+	}
+	PG_CATCH();
+	{
+		char	   *detail;
+
+		MemoryContextSwitchTo(caller_context);
+		if (geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED ||
+			check_deadlock(request->locks, 1, &request->queue, &detail) != STEP_BACK)
+			PG_RE_THROW();
+		FlushErrorState();
+		permit = STEPPED_BACK;
+	}
+	PG_END_TRY();
+	return permit;
+}
+
 /* As the head of the queue: get a permit, in one way or the other. */
 static int
 wait_for_permit(Request *request)
@@ -222,9 +256,7 @@ wait_for_permit(Request *request)
 
 	find_permits_of_others(request);
 	if (request->count == 1)
-		permit = acquire_uncounted(&request->locks[0], SESSION_PERMIT,
-								   request->deadline, request->token) ?
-			request->numbers[0] : NO_PERMIT;
+		permit = wait_for_only_permit(request);
 	else
 	{
 		mark_awaited(request->locks, request->count + 1);
