@@ -27,6 +27,7 @@
 #include "access/xlog.h"
 #include "commands/sequence.h"
 #include "storage/bufmgr.h"
+#include "storage/proc.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -208,15 +209,28 @@ is_covered(const SequencePage *seq, int64 count, int64 above)
 		number_after(position, 0, count) == position + 1 && is_logged(seq);
 }
 
-/* Reserve what the last record covers. */
+/*
+ * Reserve what the last record covers, if it does; else NO_TOKEN.
+ *
+ * A checkpoint that begins between the look and the change would leave the
+ * page out, which was clean when it chose what to write, and replay would
+ * start behind the record.  So it has to wait for us, and nothing here may
+ * fail.
+ */
 static int64
-reserve_covered(SequencePage *seq, int64 count)
+reserve_covered(SequencePage *seq, int64 count, int64 above)
 {
-	int64		first = last_reserved(seq->data) + 1;
+	int64		first = NO_TOKEN;
 
-	set_last_reserved(BufferGetPage(seq->buffer), first + count - 1,
-					  seq->data->log_cnt - count);
-	MarkBufferDirty(seq->buffer);
+	MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+	if (is_covered(seq, count, above))
+	{
+		first = last_reserved(seq->data) + 1;
+		set_last_reserved(BufferGetPage(seq->buffer), first + count - 1,
+						  seq->data->log_cnt - count);
+		MarkBufferDirty(seq->buffer);
+	}
+	MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
 	return first;
 }
 
@@ -246,10 +260,12 @@ sequence_reserve(Relation sequence, int64 count, int64 above)
 {
 	int64		clock = clock_counter();
 	SequencePage seq = lock_sequence_page(sequence, BUFFER_LOCK_EXCLUSIVE);
-	int64		first = is_covered(&seq, count, above) ?
-		reserve_covered(&seq, count) : reserve_anew(&seq, count, above, clock);
-	XLogRecPtr	lsn = PageGetLSN(BufferGetPage(seq.buffer));
+	int64		first = reserve_covered(&seq, count, above);
+	XLogRecPtr	lsn;
 
+	if (first == NO_TOKEN)
+		first = reserve_anew(&seq, count, above, clock);
+	lsn = PageGetLSN(BufferGetPage(seq.buffer));
 	UnlockReleaseBuffer(seq.buffer);
 	XLogFlush(lsn);
 	return first;

@@ -30,6 +30,7 @@ need_for_tests() {
 	need required perl command -v prove
 	need required libipc-run-perl perl -MIPC::Run -MIO::Pty -e 1
 	need wanted g++ command -v g++
+	need wanted gdb command -v gdb
 	need wanted iproute2 env PATH="$PATH:/usr/sbin:/sbin" ip -V
 	need wanted pgbouncer env PATH="$PATH:/usr/sbin:/sbin" pgbouncer -V
 	need wanted pkg-config command -v pkg-config
