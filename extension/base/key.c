@@ -200,15 +200,8 @@ named_lock_init_brief(NamedLock *lock, const text *name)
 void
 named_lock_init_text(NamedLock *lock, const text *name)
 {
-	KnownName  *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-
-	if (!known)
-		init_checked(lock, name);
-	else
-	{
-		lock->name = pnstrdup(known->name, known->length);
-		init_known(lock, known);
-	}
+	named_lock_init_brief(lock, name);
+	lock->name = pstrdup(lock->name);
 }
 
 /* Fill lock from a key for which there is no name. */
