@@ -387,17 +387,17 @@ COMMENT ON PROCEDURE advisory_lock.acquire_many(text[], interval, INOUT bigint[]
 -- The views.  Rows of locks are those of pg_locks, so nothing can make them
 -- wrong; the registry adds what it knows.
 
-CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer,
+CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer, one_bigint boolean,
 					  OUT name text, OUT acquired_at timestamp with time zone,
 					  OUT delayed_until timestamp with time zone, OUT token bigint,
 					  OUT delay_reason text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'advisory_lock_label'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
+COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer, boolean) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
 
 CREATE FUNCTION advisory_lock.delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
-							  OUT delayed_until timestamp with time zone)
+							  OUT delayed_until timestamp with time zone, OUT key bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_delayed_names'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -443,24 +443,26 @@ SELECT label.name,
 	   l.waitstart AS waiting_since,
 	   label.token,
 	   CASE WHEN NOT l.granted THEN pg_catalog.pg_blocking_pids(l.pid) ELSE w.blocked_by END AS blocked_by,
-	   k.key1,
-	   k.key2,
+	   CASE WHEN NOT k.one_bigint THEN k.key1 END AS key1,
+	   CASE WHEN NOT k.one_bigint THEN k.key2 END AS key2,
 	   label.delayed_until,
-	   label.delay_reason
+	   label.delay_reason,
+	   CASE WHEN k.one_bigint THEN l.classid::bigint << 32 | l.objid::bigint END AS key
   FROM pg_catalog.pg_locks l
 	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
-								  l.objid::bigint::bit(32)::integer AS key2) k
-	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid) label
-	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2
+								  l.objid::bigint::bit(32)::integer AS key2,
+								  l.objsubid = 1 AS one_bigint) k
+	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid, k.one_bigint) label
+	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2 AND NOT k.one_bigint
  WHERE l.locktype = 'advisory'
-   AND l.objsubid = 2
+   AND l.objsubid IN (1, 2)
    AND l.mode IN ('ExclusiveLock', 'ShareLock')
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
-SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost'
+SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key
   FROM advisory_lock.delayed_names() d;
-COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which named lock';
+COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which lock, by name or by key';
 
 CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS SELECT * FROM advisory_lock.name_statistics();
 COMMENT ON VIEW advisory_lock.stats IS 'statistics by name, times in milliseconds';

@@ -119,3 +119,11 @@ SELECT advisory_lock.try_lock(72707369, '-1 s');
 SELECT advisory_lock.try_lock(72707369, NULL);
 SELECT advisory_lock.try_lock(-1497367772, -977423767, NULL);
 SELECT advisory_lock.terminate_holders(72707369), advisory_lock.terminate_holders(-1497367772, -977423767);
+
+-- The view shows both key spaces, with what is known of a lock that has a token.
+SELECT advisory_lock.lock(72707369) AS token \gset
+SELECT pg_advisory_lock(-5), pg_advisory_lock_shared(-1497367772, -977423767);
+SELECT name, mode, granted, acquired_at IS NOT NULL AS through_us, token = :token AS token, key1, key2, key
+FROM advisory_lock.locks WHERE pid = pg_backend_pid() ORDER BY key, key1;
+SELECT pg_advisory_unlock_all();
+SELECT advisory_lock.unlock_all();

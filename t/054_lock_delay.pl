@@ -15,14 +15,16 @@ use AdvisoryLock;
 
 my $node = start_node('main', conf => 'restart_after_crash = on');
 
-# A session that holds a name with a delay, and is then gone as $end does it.
+# A session that holds a name, or a key, with a delay, and is then gone as $end
+# does it.
 sub lose_holder
 {
 	my ($name, $delay, $end) = @_;
+	my $lock = $name =~ /^\d+$/ ? $name : "'$name'";
 	my $holder = session($node);
 
 	# In this order: the server has started just now, see the end of this test.
-	$holder->query("SELECT advisory_lock.lock('$name'); SET advisory_lock.lock_delay = '$delay'");
+	$holder->query("SELECT advisory_lock.lock($lock); SET advisory_lock.lock_delay = '$delay'");
 	my $lost_at = time;
 	$end->($holder);
 	$holder->quit;
@@ -71,6 +73,16 @@ cmp_ok($waited, '>=', 4, 'lock() waited for the end of the delay');
 cmp_ok($waited, '<', 60, 'and not much longer');
 is($observer->query("SELECT granted, delayed_until IS NULL FROM advisory_lock.locks WHERE name = 'job'"),
 	't|t', 'the view shows the new holder');
+
+# === A lock that has a key and no name ===
+
+lose_holder(72707369, '1h', \&terminate);
+is($session->query('SELECT advisory_lock.try_lock(72707369)'), 'f', 'a key of one bigint is kept off');
+is( $session->query(
+		'SELECT name IS NULL, key1 IS NULL, key2 IS NULL, key FROM advisory_lock.locks WHERE pid IS NULL'),
+	't|t|t|72707369', 'and shown as what it is');
+is($session->query('SELECT advisory_lock.terminate_holders(72707369), advisory_lock.try_lock(72707369), advisory_lock.unlock(72707369)'),
+	'0|t|t', 'terminate_holders() lifts that');
 
 # === No delay after a release, nor without having asked for it ===
 

@@ -42,6 +42,9 @@ like($refused->stderr, qr/not obtained: held by pid \d+ \(\w+, withlock: test-lo
 my $status = withlock('--status', 'test-lock');
 is($status->status, 75, '--status');
 like($status->stdout, qr/^test-lock: held by pid \d+/, '... says who');
+$raw->query('SELECT pg_advisory_lock(72707369)');
+like(withlock('--list')->stdout, qr/^72707369 +exclusive +held/m, '--list shows a key of one bigint');
+$raw->query('SELECT pg_advisory_unlock(72707369)');
 like(withlock('--list')->stdout, qr/^\(-107789403,-1898803861\) +exclusive +held/m, '--list shows the keys');
 like(withlock('--list', 'test-lock')->stdout, qr/^test-lock +exclusive +held/m, '... or the name it was asked for');
 is(withlock('--kill', 'test-lock')->status, 0, '--kill');

@@ -74,6 +74,13 @@ is(json_value('{1,granted}', '--list'), 'false', '... not granted');
 is(json_value('{1,blocked_by,0}', '--list'), json_value('{0,pid}', '--list'), '... blocked by the holder');
 is(json('--list', 'another'), '[]', '... nobody');
 
+my $raw = session($node);
+$raw->query('SELECT pg_advisory_lock(-5), pg_advisory_lock(1, 2)');
+like(withlock('--list')->stdout, qr/^\(1,2\) +exclusive +held .*^-5 +exclusive +held /ms, 'what has no name is listed by its key');
+is(json_value('{0,name}', '--list'), $odd, '... after the names');
+is(json_value('{-1,key}', '--list'), '-5', '... in JSON');
+$raw->quit;
+
 my $status = withlock('--status', $odd);
 is($status->status, 75, '--status of a held lock: 75');
 like($status->stdout, qr/^\Q$odd\E: held for \d+ s by pid \d+ \(\w+, withlock: .*, local\); 1 waiting\n\z/, '... and the holder');

@@ -89,7 +89,7 @@ my $fake = <<'EOT';
 CREATE SCHEMA advisory_lock;
 CREATE VIEW advisory_lock.locks AS SELECT NULL::text AS name, 'x' AS mode, true AS granted, 1 AS pid, 'u'::name AS usename,
 	'a' AS application_name, NULL::inet AS client_addr, now() AS acquired_at, now() AS waiting_since, 1::bigint AS token,
-	'{}'::int[] AS blocked_by, 1 AS key1, 2 AS key2, now() AS delayed_until, evil.closed('the view');
+	'{}'::int[] AS blocked_by, 1 AS key1, 2 AS key2, now() AS delayed_until, 3::bigint AS key, evil.closed('the view');
 CREATE FUNCTION advisory_lock.key(name text, OUT key1 int, OUT key2 int) LANGUAGE sql AS 'SELECT 1, evil.closed(''key'')::int';
 SELECT evil.set_trap(format('CREATE FUNCTION advisory_lock.%s RETURNS %s LANGUAGE plpgsql AS $f$BEGIN PERFORM evil.closed(%L); RETURN NULL; END$f$', f, r, f))
   FROM (VALUES ('lock(text)', 'bigint'), ('lock_shared(text)', 'bigint'), ('xact_lock(text)', 'bigint'), ('unlock(text)', 'boolean'),

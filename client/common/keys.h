@@ -81,11 +81,15 @@
 	" CAST(NULL AS pg_catalog.timestamptz) AS acquired_at, p.waitstart AS waiting_since," \
 	" CAST(NULL AS pg_catalog.int8) AS token," \
 	" CASE WHEN NOT p.granted THEN pg_catalog.pg_blocking_pids(p.pid) END AS blocked_by, " \
-	ADVL_LOCK_KEY1 " AS key1, " ADVL_LOCK_KEY2 " AS key2," \
-	" CAST(NULL AS pg_catalog.timestamptz) AS delayed_until" \
+	"CASE WHEN p.objsubid" ADVL_EQ "2 THEN " ADVL_LOCK_KEY1 " END AS key1," \
+	" CASE WHEN p.objsubid" ADVL_EQ "2 THEN " ADVL_LOCK_KEY2 " END AS key2," \
+	" CAST(NULL AS pg_catalog.timestamptz) AS delayed_until," \
+	" CASE WHEN p.objsubid" ADVL_EQ "1 THEN CAST(p.classid AS pg_catalog.int8)" \
+	ADVL_OP("<<") "32" ADVL_OP("|") "CAST(p.objid AS pg_catalog.int8) END AS key" \
 	" FROM pg_catalog.pg_locks AS p LEFT JOIN pg_catalog.pg_stat_activity AS a" \
 	" ON a.pid" ADVL_EQ "p.pid" \
-	" WHERE " ADVL_IS_NAMED_LOCK " AND p.database" ADVL_EQ \
+	" WHERE p.locktype" ADVL_EQ "'advisory'" \
+	" AND (p.objsubid" ADVL_EQ "1 OR p.objsubid" ADVL_EQ "2) AND p.database" ADVL_EQ \
 	"(SELECT d.oid FROM pg_catalog.pg_database AS d" \
 	" WHERE d.datname" ADVL_EQ "pg_catalog.current_database()))"
 

@@ -50,11 +50,12 @@
 	" 'application_name', f.application_name, 'client_addr', f.client_addr," \
 	" 'acquired_at', f.acquired_at, 'waiting_since', f.waiting_since," \
 	" 'token', f.token, 'blocked_by', f.blocked_by, 'key1', f.key1," \
-	" 'key2', f.key2, 'delayed_until', f.delayed_until)"
+	" 'key2', f.key2, 'delayed_until', f.delayed_until, 'key', f.key)"
 
 #define LOOK(locks) \
 	"WITH " WANTED ", " FOUND(locks) \
-	" SELECT COALESCE(f.shown, pg_catalog.format('(%s,%s)', f.key1, f.key2)), f.mode," \
+	" SELECT COALESCE(f.shown, CAST(f.key AS pg_catalog.text)," \
+	" pg_catalog.format('(%s,%s)', f.key1, f.key2)), f.mode," \
 	" CASE WHEN f.is_delay THEN 'delayed' WHEN f.is_held THEN 'held' ELSE 'waiting' END," \
 	" f.pid, f.usename, f.application_name," \
 	" CASE WHEN f.pid IS NOT NULL THEN COALESCE(pg_catalog.host(f.client_addr), 'local') END," \
@@ -65,7 +66,7 @@
 /* By the name of the pool, and there #2 before #10. */
 #define BY_NAME \
 	"pg_catalog.regexp_replace(f.shown, '#([0-9]+|queue)$', '')," \
-	" pg_catalog.length(f.shown), f.shown, f.key1, f.key2, f.granted DESC, f.since, f.pid"
+	" pg_catalog.length(f.shown), f.shown, f.key1, f.key2, f.key, f.granted DESC, f.since, f.pid"
 #define BY_TIME "f.is_held DESC, f.granted DESC, f.since, f.pid"
 
 /*

@@ -97,16 +97,19 @@ set_reason_column(Datum *value, bool *isnull, DelayReason reason)
 }
 
 /*
- * label(key1 integer, key2 integer, pid integer, OUT name text,
+ * label(key1 integer, key2 integer, pid integer, one_bigint boolean, OUT name text,
  *		 OUT acquired_at timestamptz, OUT delayed_until timestamptz, OUT token bigint,
  *		 OUT delay_reason text)
  *
  * What is known of a lock that is held or awaited by the session with that pid.
+ * Of a key that is one bigint, key1 and key2 are the halves.
  */
 Datum
 advisory_lock_label(PG_FUNCTION_ARGS)
 {
-	LockKey		key = {PG_GETARG_INT32(0), PG_GETARG_INT32(1), KEY_PAIR};
+	LockKey		key = {
+		PG_GETARG_INT32(0), PG_GETARG_INT32(1), PG_GETARG_BOOL(3) ? KEY_BIGINT : KEY_PAIR
+	};
 	Datum		values[5] = {0};
 	bool		nulls[5] = {true, true, true, true, true};
 	Registry   *reg = registry_attach();
@@ -130,7 +133,7 @@ advisory_lock_label(PG_FUNCTION_ARGS)
 
 /*
  * delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
- *				 OUT delayed_until timestamptz) returns setof record
+ *				 OUT delayed_until timestamptz, OUT key bigint) returns setof record
  *
  * The names that are kept off since their holder was lost.
  */
@@ -146,8 +149,9 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 	for (int i = 0; i < count; i++)
 	{
 		LockKey		key = delays[i].key;
-		Datum		values[4] = {0};
-		bool		nulls[4] = {false, false, false, false};
+		bool		big = key.kind == KEY_BIGINT;
+		Datum		values[5] = {0};
+		bool		nulls[5] = {false, big, big, false, !big};
 		Oid			role = InvalidOid;
 		char	   *name = name_by_key(reg, key, &role);
 
@@ -156,6 +160,7 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 		values[1] = Int32GetDatum(key.key1);
 		values[2] = Int32GetDatum(key.key2);
 		values[3] = TimestampTzGetDatum(delay_ends_at(&delays[i]));
+		values[4] = Int64GetDatum(bigint_of_key(key));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
