@@ -117,13 +117,17 @@ holders_of(const LockData *table, const LOCKTAG *tag)
 
 /*
  * The ways in which a process can go on that has marks up: one for each lock
- * it awaits, but not those that it holds itself.  *queue becomes one of the
- * latter.  Without any mark, NIL and false.
+ * it awaits, but not the queue's, at whose head it stands.  *queue becomes the
+ * latter.
+ *
+ * Returns whether it waits.  If it holds more of those locks than the queue's,
+ * it has got a permit just now.  If it does not hold that either, an error has
+ * ended its wait, and its abort is under way.
  */
 static bool
 ways_of_marks(const LockData *table, int pid, List **ways, LOCKTAG *queue)
 {
-	bool		marked = false;
+	int			held = 0;
 
 	*ways = NIL;
 	for (int i = 0; i < table->nelements; i++)
@@ -134,14 +138,16 @@ ways_of_marks(const LockData *table, int pid, List **ways, LOCKTAG *queue)
 
 		if (instance->leaderPid != pid || !awaited_tag(&instance->locktag, &tag))
 			continue;
-		marked = true;
 		holders = holders_of(table, &tag);
 		if (list_member_int(holders, pid))
+		{
+			held++;
 			*queue = tag;
+		}
 		else
 			*ways = lappend(*ways, holders);
 	}
-	return marked;
+	return held == 1;
 }
 
 /* What a process waits for in the lock table's own way, or NULL. */
@@ -463,7 +469,8 @@ all_awaiters(void)
 		ListCell   *way;
 
 		awaiter->pid = lfirst_int(cell);
-		ways_of_marks(table, awaiter->pid, &ways, &awaiter->queue);
+		if (!ways_of_marks(table, awaiter->pid, &ways, &awaiter->queue))
+			continue;
 		foreach(way, ways)
 			awaiter->blockers = list_concat_unique_int(awaiter->blockers, (List *) lfirst(way));
 		awaiters = lappend(awaiters, awaiter);

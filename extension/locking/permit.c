@@ -178,7 +178,11 @@ may_get_permit(Request *request)
 		check_deadlock(request->locks, request->count, &request->queue, &detail);
 
 	if (verdict == DEADLOCKED)
+	{
+		/* before others look, whom one victim is enough for */
+		unmark_awaited(request->locks, request->count + 1);
 		report_deadlock(request, detail);
+	}
 	request->next_check = deadline_after_ms(Max(DeadlockTimeout, MIN_CHECK_INTERVAL_MS));
 	return verdict == KEEP_WAITING;
 }
