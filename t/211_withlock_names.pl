@@ -115,6 +115,19 @@ is($refused->status, 75, 'it is not granted');
 like($refused->stderr, qr/not obtained: kept off/, '... and the farewell says why');
 unlike($refused->stderr, qr/--kill/, '... with nobody to kill');
 
+# What server and client must agree on: the longest name, the longest delay
+foreach my $length (1024, 1025)
+{
+	my $takes = $node->psql('postgres', "SELECT advisory_lock.try_lock(repeat('n', $length))") == 0;
+	is(withlock('-n', 'n' x $length, @no_delay, '--', 'true')->status, $takes ? 0 : 64,
+		"a name of $length bytes: as the server says");
+	is($takes, $length == 1024, '... which is this');
+}
+my $longest = $node->safe_psql('postgres',
+	"SELECT max_val FROM pg_settings WHERE name = 'advisory_lock.lock_delay' AND unit = 'ms'");
+is(withlock('x', '--lock-delay', "${longest}ms", '--', 'true')->status, 0, "a delay of $longest ms, the server's longest");
+is(withlock('x', '--lock-delay', ($longest + 1) . 'ms', '--', 'true')->status, 64, '... and one that is longer');
+
 # After a start the server does not know who held it before
 $node->restart;
 my $kept_off = qr/kept off for \d+ (?:s|min \d+ s), the server has just started/;
