@@ -129,6 +129,33 @@ foreach my $node (@nodes)
 		$_->quit foreach $has_permits, $head, $has_lock;
 	}
 
+	# Limits that differ: the second in the queue is content with a permit that
+	# the first does not look at, and the first waits for what the second holds.
+	my ($small, $large, $busy) = map { session($node) } 1 .. 3;
+	$large->query(permit('p', 1));
+	$small->query("SET deadlock_timeout = '1 h'");
+	$small->start(permit('p', 1));
+	wait_for_head($node, $small);
+	$large->start(permit('p', 3));
+	is($large->finish_state, '00000', 'limits of 1 and 3: the second gets what is free');
+	$large->query($FREE);
+	is($small->finish_state, '00000', '... and the first what the second held');
+	$_->query($FREE) foreach $small, $large;
+
+	$small->query("RESET deadlock_timeout; SELECT advisory_lock.lock('x')");
+	$large->query(permit('p', 1));
+	$busy->query(permit('p', 2));
+	$small->start(permit('p', 2));
+	wait_for_head($node, $small);
+	$busy->start("SELECT advisory_lock.lock('x')");
+	$large->start(permit('p', 3));
+	is($large->finish, 3, 'limits of 2 and 3: the same');
+	$large->query($FREE);
+	is($small->finish_state, '00000', '... although another waits for the first');
+	$small->query($FREE);
+	is($busy->finish_state, '00000', '... which goes on');
+	$_->quit foreach $small, $large, $busy;
+
 	# The deadlock is somebody else's, who will find it later.
 	my @holders = map { session($node) } 1 .. 2;
 	my $waiter = session($node);

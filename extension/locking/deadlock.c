@@ -263,8 +263,8 @@ has_way(const Graph *graph, const Process *process)
 	return false;
 }
 
-/* Find out who can go on; what is left is stuck. */
-static void
+/* Find out who can go on; what is left is stuck.  Can the head? */
+static bool
 find_stuck(const Graph *graph)
 {
 	bool		changed = true;
@@ -281,6 +281,7 @@ find_stuck(const Graph *graph)
 				process->can_go_on = changed = true;
 		}
 	}
+	return ((Process *) linitial(graph->processes))->can_go_on;
 }
 
 static bool
@@ -297,7 +298,7 @@ waits_in_queue(const Graph *graph, const Process *process)
 static Verdict
 follow(const Graph *graph, Process *process)
 {
-	Verdict	verdict = KEEP_WAITING;
+	Verdict		verdict = KEEP_WAITING;
 	ListCell   *way;
 	ListCell   *pid;
 
@@ -308,7 +309,7 @@ follow(const Graph *graph, Process *process)
 		foreach(pid, (List *) lfirst(way))
 		{
 			Process    *other = find_process(graph, lfirst_int(pid));
-			Verdict	found = KEEP_WAITING;
+			Verdict		found = KEEP_WAITING;
 
 			if (other->pid == MyProcPid)
 				found = waits_in_queue(graph, process) ? STEP_BACK : DEADLOCKED;
@@ -399,11 +400,28 @@ holder_may_wait(const LOCKTAG *tag)
 	return waits;
 }
 
+/*
+ * Could the head go on if those behind it in the queue could?  One of them may
+ * ask for a permit beyond the head's limit.
+ */
+static bool
+depends_on_queue(const Graph *graph)
+{
+	ListCell   *cell;
+
+	foreach(cell, graph->processes)
+	{
+		if (waits_in_queue(graph, lfirst(cell)))
+			((Process *) lfirst(cell))->can_go_on = true;
+	}
+	return find_stuck(graph);
+}
+
 static Verdict
-judge(const NamedLock *locks, int count, const NamedLock *queue, char **detail)
+judge(const NamedLock *locks, int count, const NamedLock *queue,
+	  bool has_stepped_back, char **detail)
 {
 	Graph		graph;
-	Process    *head;
 	Verdict		verdict;
 
 	for (int i = 0; i < count; i++)
@@ -412,32 +430,33 @@ judge(const NamedLock *locks, int count, const NamedLock *queue, char **detail)
 			return KEEP_WAITING;
 	}
 	graph = build_graph(locks, count, &queue->tag);
-	find_stuck(&graph);
-	head = (Process *) linitial(graph.processes);
-	if (head->can_go_on)
+	if (find_stuck(&graph))
 		return KEEP_WAITING;
-	verdict = follow(&graph, head);
-	if (verdict == DEADLOCKED)
-		*detail = describe_stuck(&graph);
-	return verdict;
+	verdict = follow(&graph, linitial(graph.processes));
+	if (verdict != DEADLOCKED)
+		return verdict;
+	*detail = describe_stuck(&graph);
+	return !has_stepped_back && depends_on_queue(&graph) ? STEP_BACK : DEADLOCKED;
 }
 
 /*
  * Can this session, which is at the head of the queue, still get any of the
  * locks?  It holds none of them.  If it is in a deadlock, *detail says who
- * waits for whom, palloc'd.
+ * waits for whom, palloc'd.  Where it might help others to let them go first,
+ * this session is to do so once.
  *
  * Mostly one of the holders is busy or idle, which is seen without looking at
  * the whole lock table.  Leans on GetLockStatusData(), as pg_locks does.
  */
 Verdict
-check_deadlock(const NamedLock *locks, int count, const NamedLock *queue, char **detail)
+check_deadlock(const NamedLock *locks, int count, const NamedLock *queue,
+			   bool has_stepped_back, char **detail)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
 												  "advisory_lock deadlock check",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller_context = MemoryContextSwitchTo(scratch);
-	Verdict		verdict = judge(locks, count, queue, detail);
+	Verdict		verdict = judge(locks, count, queue, has_stepped_back, detail);
 
 	MemoryContextSwitchTo(caller_context);
 	if (verdict == DEADLOCKED)

@@ -31,7 +31,8 @@ typedef struct Awaiter
 } Awaiter;
 
 extern Verdict check_deadlock(const NamedLock *locks, int count,
-							  const NamedLock *queue, char **detail);
+							  const NamedLock *queue, bool has_stepped_back,
+							  char **detail);
 extern List *all_awaiters(void);
 
 #endif							/* DEADLOCK_H */

@@ -62,6 +62,7 @@ typedef struct Request
 	NamedLock	queue;
 	const Deadline *deadline;
 	Deadline	next_check;		/* for a deadlock */
+	bool		has_stepped_back;
 	int64	   *token;
 
 	/* As the head of the queue: the permits that others hold, and the queue */
@@ -175,7 +176,8 @@ may_get_permit(Request *request)
 {
 	char	   *detail = NULL;
 	Verdict		verdict = request->count == 0 ? DEADLOCKED :
-		check_deadlock(request->locks, request->count, &request->queue, &detail);
+		check_deadlock(request->locks, request->count, &request->queue,
+					   request->has_stepped_back, &detail);
 
 	if (verdict == DEADLOCKED)
 	{
@@ -219,37 +221,57 @@ poll_for_permit(Request *request)
 }
 
 /*
- * Wait in the lock queue of the one permit that there is to get.
+ * Have wait() wait in a lock queue; *granted becomes whether it got the lock.
  *
- * Core's deadlock detector makes whoever looks last the victim.  If that is
- * this session, and it is only in the way of one who is in the deadlock, then
- * it steps back; what the wait has left behind has been put right already.
+ * Core's deadlock detector makes whoever looks last the victim, though that
+ * may only be in the way of another.  So its error is returned, palloc'd, for
+ * the caller to throw where there is nothing better to do; what the wait has
+ * left behind has been put right already.
  */
-static int
-wait_for_only_permit(Request *request)
+static ErrorData *
+wait_or_deadlock(bool (*wait) (const Request *), const Request *request, bool *granted)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
-	volatile int permit = NO_PERMIT;
+	ErrorData  *volatile error = NULL;
 
+	*granted = false;
 	PG_TRY();
 	{
-		if (acquire_uncounted(&request->locks[0], SESSION_PERMIT,
-							  request->deadline, request->token))
-			permit = request->numbers[0];
+		*granted = wait(request);
 	}
 	PG_CATCH();
 	{
-		char	   *detail;
-
 		MemoryContextSwitchTo(caller_context);
-		if (geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED ||
-			check_deadlock(request->locks, 1, &request->queue, &detail) != STEP_BACK)
+		if (geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
 			PG_RE_THROW();
+		error = CopyErrorData();
 		FlushErrorState();
-		permit = STEPPED_BACK;
 	}
 	PG_END_TRY();
-	return permit;
+	return error;
+}
+
+static bool
+queue_for_only_permit(const Request *request)
+{
+	return acquire_uncounted(&request->locks[0], SESSION_PERMIT,
+							 request->deadline, request->token);
+}
+
+/* Wait in the lock queue of the one permit that there is to get. */
+static int
+wait_for_only_permit(const Request *request)
+{
+	bool		granted;
+	ErrorData  *error = wait_or_deadlock(queue_for_only_permit, request, &granted);
+	char	   *detail;
+
+	if (!error)
+		return granted ? request->numbers[0] : NO_PERMIT;
+	if (check_deadlock(request->locks, 1, &request->queue,
+					   request->has_stepped_back, &detail) != STEP_BACK)
+		ReThrowError(error);
+	return STEPPED_BACK;
 }
 
 /* As the head of the queue: get a permit, in one way or the other. */
@@ -290,12 +312,36 @@ take_permit_at_once(const Request *request)
 	return permit;
 }
 
+static bool
+queue_for_turn(const Request *request)
+{
+	return queue_for_lock(&request->queue, XACT_EXCLUSIVE, request->deadline).granted;
+}
+
+/*
+ * A deadlock in the queue: those ahead wait for what this session holds.  They
+ * may have left a permit free that their own limits keep them from.
+ */
+static int
+take_permit_out_of_turn(const Request *request, ErrorData *error)
+{
+	int			permit = take_free_permit(request);
+
+	if (permit == NO_PERMIT)
+		ReThrowError(error);
+	return permit;
+}
+
 static int
 take_permit_in_turn(Request *request)
 {
+	bool		granted;
+	ErrorData  *error = wait_or_deadlock(queue_for_turn, request, &granted);
 	int			permit;
 
-	if (!queue_for_lock(&request->queue, XACT_EXCLUSIVE, request->deadline).granted)
+	if (error)
+		return take_permit_out_of_turn(request, error);
+	if (!granted)
 		return NO_PERMIT;
 	permit = take_free_permit(request);
 	if (permit == NO_PERMIT && deadline_remaining_ms(request->deadline) != 0)
@@ -330,9 +376,8 @@ acquire_permit(const NamedLock *pool, int permits, const Deadline *deadline, int
 	permit = take_permit_at_once(&request);
 	if (permit == NO_PERMIT && deadline_remaining_ms(deadline) != 0)
 	{
-		do
-			permit = take_permit_in_turn(&request);
-		while (permit == STEPPED_BACK);
+		while ((permit = take_permit_in_turn(&request)) == STEPPED_BACK)
+			request.has_stepped_back = true;
 	}
 	error_context_stack = context.previous;
 	if (permit == NO_PERMIT)
