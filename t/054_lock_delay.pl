@@ -187,6 +187,26 @@ foreach my $what (sort keys %stop)
 		'and gets it when the server has been running for so long');
 }
 
+# Every permit of a pool is kept off alike, however many there are.
+my $poll = sub { $observer->query("SELECT advisory_lock.acquire_permit('pool', 2147483647, '$_[0]')") };
+my $begun = time;
+is($poll->('0'), '', 'a pool is kept off as well');
+is($poll->('300 ms'), '', '... until the deadline');
+cmp_ok(time - $begun, '<', 30, '... without a look at each permit');
+$session->start("SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.acquire_permit('pool', 2)");
+wait_until
+{
+	$observer->query("SELECT delayed_until > now() + '10 min' AND delay_reason = 'server start'
+		FROM advisory_lock.locks WHERE pid = @{[ $session->pid ]} AND name = 'pool#queue'") eq 't'
+}
+'the view says for how long';
+$observer->query("SELECT pg_cancel_backend(@{[ $session->pid ]})");
+is($session->finish_state, '57014', '... to whom waits');
+is( $session->query("SET advisory_lock.lock_delay = '2s'; SELECT advisory_lock.acquire_permit('pool', 2)"),
+	'1', 'and a short delay is waited out');
+is($observer->query("SELECT string_agg(name || coalesce(delay_reason, ''), ' ') FROM advisory_lock.locks WHERE pid = @{[ $session->pid ]} AND name ~ 'pool'"),
+	'pool#1', '... of which nothing is left');
+
 # === Nothing was held in a database that is new ===
 
 $session->query('CREATE DATABASE fresh');

@@ -307,9 +307,22 @@ kept_off_until(const NamedLock *lock, DelayReason *reason)
 }
 
 /*
+ * Sleep for so many microseconds, if the deadline allows for them; else until
+ * then, and return false.  Leaves a label up that tells the others.
+ */
+static bool
+sleep_delayed(const NamedLock *lock, DelayReason reason, int64 us, const Deadline *deadline)
+{
+	announce_delayed(lock, GetCurrentTimestamp() + us, reason);
+
+	/* A catalog snapshot left over would hold back others meanwhile. */
+	InvalidateCatalogSnapshotConditionally();
+	return deadline_sleep(deadline, us / 1000 + 1);
+}
+
+/*
  * Having been granted the lock by the lock manager, wait until its delay is
- * over.  Returns false when the deadline passed.  Leaves a label up that tells
- * the others.
+ * over.  Returns false when the deadline passed.
  */
 bool
 wait_out_delay(const NamedLock *lock, const Deadline *deadline)
@@ -319,11 +332,24 @@ wait_out_delay(const NamedLock *lock, const Deadline *deadline)
 
 	while ((left = kept_off_until(lock, &reason) - now_us()) > 0)
 	{
-		announce_delayed(lock, GetCurrentTimestamp() + left, reason);
+		if (!sleep_delayed(lock, reason, left, deadline))
+			return false;
+	}
+	return true;
+}
 
-		/* A catalog snapshot left over would hold back others meanwhile. */
-		InvalidateCatalogSnapshotConditionally();
-		if (!deadline_sleep(deadline, left / 1000 + 1))
+/*
+ * The same for what a start of the server may have taken from its holder, with
+ * a lock that stands for many.
+ */
+bool
+wait_out_start(const NamedLock *lock, const Deadline *deadline)
+{
+	int64		left;
+
+	while ((left = unknown_until() - now_us()) > 0)
+	{
+		if (!sleep_delayed(lock, SERVER_STARTED, left, deadline))
 			return false;
 	}
 	return true;

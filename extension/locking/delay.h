@@ -18,6 +18,7 @@ typedef bool (*NextKey) (void *arg, LockKey *key);
 
 extern void keep_others_off(NextKey next, void *arg);
 extern bool wait_out_delay(const NamedLock *lock, const Deadline *deadline);
+extern bool wait_out_start(const NamedLock *lock, const Deadline *deadline);
 extern bool lift_delay(const NamedLock *lock);
 extern Delay *delays_under_way(int *count);
 extern TimestampTz delay_ends_at(const Delay *delay);

@@ -34,6 +34,7 @@
 #include "locking/acquire.h"
 #include "locking/awaited.h"
 #include "locking/deadlock.h"
+#include "locking/delay.h"
 #include "locking/permit.h"
 #include "locking/wait.h"
 #include "registry/announce.h"
@@ -307,7 +308,7 @@ take_permit_at_once(const Request *request)
 
 	if (!queue_for_lock(&request->queue, XACT_SHARED, &NOW).granted)
 		return NO_PERMIT;
-	permit = take_free_permit(request);
+	permit = wait_out_start(&request->queue, &NOW) ? take_free_permit(request) : NO_PERMIT;
 	LockRelease(&request->queue.tag, ShareLock, false);
 	return permit;
 }
@@ -343,7 +344,8 @@ take_permit_in_turn(Request *request)
 		return take_permit_out_of_turn(request, error);
 	if (!granted)
 		return NO_PERMIT;
-	permit = take_free_permit(request);
+	permit = wait_out_start(&request->queue, request->deadline) ?
+		take_free_permit(request) : NO_PERMIT;
 	if (permit == NO_PERMIT && deadline_remaining_ms(request->deadline) != 0)
 		permit = wait_for_permit(request);
 	LockRelease(&request->queue.tag, ExclusiveLock, false);
