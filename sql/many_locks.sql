@@ -69,6 +69,14 @@ SELECT advisory_lock.try_lock_many(array_agg('name ' || i), '1 min') FROM genera
 :held
 SELECT advisory_lock.unlock_all();
 
+-- Millions of names do not keep it from being canceled.
+CREATE TEMP TABLE million AS SELECT array_agg('name ' || i) AS names FROM generate_series(1, 1000000) AS i;
+SET statement_timeout = '300 ms';
+SELECT advisory_lock.lock_many(names) FROM million;
+RESET statement_timeout;
+DROP TABLE million;
+:held
+
 -- The locks of others are not in the way of a hundred names.
 SELECT array_length(advisory_lock.lock_many(array_agg('name ' || i)), 1) FROM generate_series(1, 100) AS i;
 SELECT advisory_lock.unlock_all();

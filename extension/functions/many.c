@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -86,7 +87,10 @@ name_set_arg(FunctionCallInfo fcinfo, int argno)
 	set.given = palloc(set.given_count * sizeof(NamedLock));
 	set.locks = palloc(set.given_count * sizeof(NamedLock));
 	for (int i = 0; i < set.given_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		named_lock_init_text(&set.given[i], DatumGetTextPP(names[i]));
+	}
 
 	memcpy(set.locks, set.given, set.given_count * sizeof(NamedLock));
 	qsort(set.locks, set.given_count, sizeof(NamedLock), compare_keys);
