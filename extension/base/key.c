@@ -122,8 +122,9 @@ check_name_encoding(const char *name, int len)
 
 /* Fill lock from what follows from its name, except for that. */
 static void
-init_known(NamedLock *lock, const KnownName *known)
+init_known(NamedLock *lock, KnownName *known)
 {
+	lock->hints = &known->hints;
 	lock->id = known->id;
 	lock->tag = known->tag;
 }
@@ -134,7 +135,7 @@ init_unknown(NamedLock *lock, const char *name, int length, const char *utf8, in
 {
 	lock->id = identify(utf8, utf8_length);
 	set_lock_tag(&lock->tag, MyDatabaseId, lock->id.key);
-	remember_name(name, length, lock);
+	lock->hints = remember_name(name, length, lock);
 }
 
 /*
@@ -145,7 +146,7 @@ void
 named_lock_init(NamedLock *lock, const char *name)
 {
 	int			length = strlen(name);
-	const KnownName *known = find_known_name(name, length);
+	KnownName  *known = find_known_name(name, length);
 
 	lock->name = name;
 	if (known)
@@ -184,7 +185,7 @@ init_checked(NamedLock *lock, const text *name)
 void
 named_lock_init_brief(NamedLock *lock, const text *name)
 {
-	const KnownName *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	KnownName  *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 
 	if (!known)
 		init_checked(lock, name);

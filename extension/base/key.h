@@ -35,10 +35,21 @@ typedef struct NameId
 	uint32		more[2];		/* the next bytes of the SHA-256 */
 } NameId;
 
+/*
+ * What the rooms above found out about a name when they met it last.  They do
+ * not trust it: each tells in its own way whether it is still so.
+ */
+typedef struct NameHints
+{
+	struct HeldLock *held;		/* see held.c */
+	uint32		place;			/* in the registry; 0: not known */
+} NameHints;
+
 /* A checked name, or a key without one, with all that follows from it */
 typedef struct NamedLock
 {
 	const char *name;			/* in the database encoding, palloc'd; NULL: none */
+	NameHints  *hints;			/* NULL: none are kept */
 	NameId		id;
 	LOCKTAG		tag;
 } NamedLock;

@@ -47,7 +47,7 @@ set_of(const char *name, int length)
 }
 
 /* The name, if it is remembered; or NULL. */
-const KnownName *
+KnownName *
 find_known_name(const char *name, int length)
 {
 	KnownSet   *set;
@@ -67,17 +67,18 @@ find_known_name(const char *name, int length)
 
 /*
  * Remember a name that was not, with what follows from it, in place of
- * another.  Not if it is too long.
+ * another.  Returns where hints are kept; NULL if it is too long.
  */
-void
+NameHints *
 remember_name(const char *name, int length, const NamedLock *lock)
 {
 	KnownSet   *set = set_of(name, length);
 
 	if (length > KNOWN_NAME_BYTES)
-		return;
+		return NULL;
 	last = &set->ways[set->next];
 	set->next = (set->next + 1) % WAYS;
 	*last = (KnownName) {.length = length, .id = lock->id, .tag = lock->tag};
 	memcpy(last->name, name, length);
+	return &last->hints;
 }

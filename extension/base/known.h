@@ -22,9 +22,10 @@ typedef struct KnownName
 	int			length;			/* 0: none */
 	NameId		id;
 	LOCKTAG		tag;
+	NameHints	hints;
 } KnownName;
 
-extern const KnownName *find_known_name(const char *name, int length);
-extern void remember_name(const char *name, int length, const NamedLock *lock);
+extern KnownName *find_known_name(const char *name, int length);
+extern NameHints *remember_name(const char *name, int length, const NamedLock *lock);
 
 #endif							/* KNOWN_H */
