@@ -310,15 +310,13 @@ release_counted(HeldLock *held, LOCKMODE mode)
 int
 release_all_locks(void)
 {
-	HASH_SEQ_STATUS scan;
-	HeldLock   *held;
+	dlist_mutable_iter iter;
 	int			names = 0;
 
 	check_not_parallel(NULL);
-	if (!held_scan_start(&scan))
-		return 0;
-	while ((held = hash_seq_search(&scan)) != NULL)
+	dlist_foreach_modify(iter, held_in_use())
 	{
+		HeldLock   *held = dlist_container(HeldLock, node, iter.cur);
 		int			released = release_counted(held, ExclusiveLock) +
 			release_counted(held, ShareLock);
 

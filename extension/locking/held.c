@@ -9,6 +9,9 @@
  * held?" goes to the lock manager, and entries that it no longer confirms are
  * swept out when the table has grown.
  *
+ * The entries of the last locks that were released are kept, since they are
+ * likely to be taken again.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
@@ -17,20 +20,32 @@
 
 #include "access/xact.h"
 #include "storage/ipc.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "locking/delay.h"
 #include "locking/held.h"
 #include "registry/announce.h"
+#include "tokens/number.h"
 
 /* Most sessions hold one lock or two */
 #define INITIAL_SIZE 8
 
-/* No sweep below this number of entries */
+/* No sweep below this number of entries in use */
 #define MIN_SWEEP_SIZE 64
 
+/* Entries kept of locks that were released */
+#define RELEASED_KEPT 128
+
 static HTAB *held_locks = NULL;
+
+/* All of its entries, the ones used last first */
+static dlist_head in_use = DLIST_STATIC_INIT(in_use);
+static dlist_head released = DLIST_STATIC_INIT(released);
+static long count_in_use = 0;
+static long count_released = 0;
+
 static long sweep_size = MIN_SWEEP_SIZE;
 
 /* The innermost nest level that has transaction-level locks; 0: none has */
@@ -58,17 +73,37 @@ create_table(void)
 	before_shmem_exit(at_session_end, (Datum) 0);
 }
 
-/* Begin a new entry, or begin an entry anew. */
+static bool
+has_name(const HeldLock *held, const NameId *id)
+{
+	return memcmp(&held->id, id, sizeof(NameId)) == 0;
+}
+
+/* The name of a lock, for as long as the session lasts; NULL if it has none. */
+static char *
+copy_of_name(const NamedLock *lock)
+{
+	return lock->name ? MemoryContextStrdup(TopMemoryContext, lock->name) : NULL;
+}
+
+/* Begin the entry anew, for this name, which it may have had before. */
 static void
 reset(HeldLock *held, const NamedLock *lock)
 {
-	char	   *name = lock->name ? MemoryContextStrdup(TopMemoryContext, lock->name) : NULL;
+	if (!has_name(held, &lock->id))
+	{
+		char	   *name = copy_of_name(lock);
 
-	if (held->name)
-		pfree(held->name);
-	*held = (HeldLock) {
-		.key = lock->id.key, .name = name, .id = lock->id, .tag = lock->tag
-	};
+		if (held->name)
+			pfree(held->name);
+		held->name = name;
+		held->id = lock->id;
+		held->tag = lock->tag;
+	}
+	held->token = NO_TOKEN;
+	held->permit = false;
+	held->transaction_level = 0;
+	held->session_exclusive = held->session_shared = 0;
 }
 
 /* The lock is no longer held: tell the others. */
@@ -88,18 +123,47 @@ end_hold(HeldLock *held)
 }
 
 static void
+remove_entry(HeldLock *held)
+{
+	dlist_delete(&held->node);
+	count_released--;
+	if (held->name)
+		pfree(held->name);
+	held->id = (NameId) {0};	/* hints may still lead to it */
+	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);
+}
+
+/* The entry is used no longer; of those which are not, keep the latest. */
+static void
 forget(HeldLock *held)
 {
 	if (held->timed)
 		end_hold(held);
 	else
 		announce_nothing_held(&held->id);
-	if (held->name)
-		pfree(held->name);
-	hash_search(held_locks, &held->key, HASH_REMOVE, NULL);
+	if (held->released)
+		return;
+	held->released = true;
+	dlist_delete(&held->node);
+	dlist_push_head(&released, &held->node);
+	count_in_use--;
+	if (++count_released > RELEASED_KEPT)
+		remove_entry(dlist_tail_element(HeldLock, node, &released));
 }
 
-/* Remove the entry unless the lock is held. */
+static void
+use(HeldLock *held)
+{
+	if (!held->released)
+		return;
+	held->released = false;
+	dlist_delete(&held->node);
+	dlist_push_head(&in_use, &held->node);
+	count_released--;
+	count_in_use++;
+}
+
+/* Forget the entry unless the lock is held. */
 void
 held_forget_if_free(HeldLock *held)
 {
@@ -108,40 +172,81 @@ held_forget_if_free(HeldLock *held)
 }
 
 /*
- * Remove what is no longer held, once the table has doubled since the last
- * time, so that it stays in proportion.  Invalidates pointers to entries of
- * locks that are not held.
+ * Forget what is no longer held, once there is twice as much as the last time,
+ * so that it stays in proportion.  Invalidates pointers to entries of locks
+ * that are not held.
  */
 void
 held_sweep(void)
 {
-	HASH_SEQ_STATUS scan;
-	HeldLock   *held;
+	dlist_mutable_iter iter;
 
-	if (!held_locks || hash_get_num_entries(held_locks) < sweep_size)
+	if (count_in_use < sweep_size)
 		return;
-	hash_seq_init(&scan, held_locks);
-	while ((held = hash_seq_search(&scan)) != NULL)
-		held_forget_if_free(held);
-	sweep_size = Max(MIN_SWEEP_SIZE, 2 * hash_get_num_entries(held_locks));
+	dlist_foreach_modify(iter, &in_use)
+		held_forget_if_free(dlist_container(HeldLock, node, iter.cur));
+	sweep_size = Max(MIN_SWEEP_SIZE, 2 * count_in_use);
 }
 
-/* The entry of a lock, or NULL. */
+static HeldLock *
+look_up(const LockKey *key)
+{
+	return held_locks ? hash_search(held_locks, key, HASH_FIND, NULL) : NULL;
+}
+
+/*
+ * The entry of a lock, in use or not, or NULL.  A hint may lead to an entry
+ * that has become another lock's or nobody's, but not to anything else: the
+ * table gives no memory back.
+ */
+static HeldLock *
+find_entry(const NamedLock *lock)
+{
+	NameHints  *hints = lock->hints;
+	HeldLock   *held;
+
+	if (hints && hints->held && has_name(hints->held, &lock->id))
+		return hints->held;
+	held = look_up(&lock->id.key);
+	if (hints)
+		hints->held = held;
+	return held;
+}
+
+/* The entry of a lock that is in use, or NULL. */
 HeldLock *
 held_find(const NamedLock *lock)
 {
-	if (!held_locks)
-		return NULL;
-	return hash_search(held_locks, &lock->id.key, HASH_FIND, NULL);
+	HeldLock   *held = find_entry(lock);
+
+	return held && !held->released ? held : NULL;
 }
 
-/* The name under which this session knows a key, or NULL. */
+/* The name under which this session holds a key, or NULL. */
 const char *
 held_name(LockKey key)
 {
-	HeldLock   *held = held_locks ? hash_search(held_locks, &key, HASH_FIND, NULL) : NULL;
+	HeldLock   *held = look_up(&key);
 
-	return held ? held->name : NULL;
+	return held && !held->released ? held->name : NULL;
+}
+
+/* A new entry, which is not in use. */
+static HeldLock *
+add_entry(const NamedLock *lock)
+{
+	char	   *name = copy_of_name(lock);
+	HeldLock   *held;
+
+	if (!held_locks)
+		create_table();
+	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, NULL);
+	*held = (HeldLock) {
+		.key = lock->id.key, .released = true, .name = name, .id = lock->id, .tag = lock->tag
+	};
+	dlist_push_head(&released, &held->node);
+	count_released++;
+	return held;
 }
 
 /*
@@ -151,19 +256,16 @@ held_name(LockKey key)
 HeldLock *
 held_enter(const NamedLock *lock, bool *known)
 {
-	HeldLock   *held;
-	bool		found;
+	HeldLock   *held = find_entry(lock);
 
-	if (!held_locks)
-		create_table();
-	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, &found);
-	if (!found)
-		*held = (HeldLock) {.key = lock->id.key, .id = lock->id};
-	*known = found && any_hold_is_marked(&lock->tag);
+	if (!held)
+		held = add_entry(lock);
+	*known = !held->released && any_hold_is_marked(&lock->tag);
 	if (!*known)
 	{
 		end_hold(held);
 		reset(held, lock);
+		use(held);
 	}
 	else if (held->name && lock->name && strcmp(held->name, lock->name) != 0)
 		warn_of_collision(held->name, lock->name);
@@ -230,14 +332,11 @@ held_note_release(HeldLock *held, LOCKMODE mode)
 		forget(held);
 }
 
-/* Begin to go through all entries; false if there are none. */
-bool
-held_scan_start(HASH_SEQ_STATUS *scan)
+/* The entries in use; the caller may forget the one that it has come to. */
+dlist_head *
+held_in_use(void)
 {
-	if (!held_locks)
-		return false;
-	hash_seq_init(scan, held_locks);
-	return true;
+	return &in_use;
 }
 
 /*
@@ -247,21 +346,19 @@ held_scan_start(HASH_SEQ_STATUS *scan)
 static void
 at_transaction_end(XactEvent event, void *arg pg_attribute_unused())
 {
-	HASH_SEQ_STATUS scan;
-	HeldLock   *held;
+	dlist_mutable_iter iter;
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	if (hash_get_num_entries(held_locks) == 0)
-		return;
 
 	/* Whoever holds very many session-level locks is spared the look at all. */
-	if (innermost_level == 0 && hash_get_num_entries(held_locks) > MIN_SWEEP_SIZE)
+	if (innermost_level == 0 && count_in_use > MIN_SWEEP_SIZE)
 		return;
 	innermost_level = 0;
-	hash_seq_init(&scan, held_locks);
-	while ((held = hash_seq_search(&scan)) != NULL)
+	dlist_foreach_modify(iter, &in_use)
 	{
+		HeldLock   *held = dlist_container(HeldLock, node, iter.cur);
+
 		held->transaction_level = 0;
 		if (!session_level(held) || !lock_held_in_any_mode(&held->tag))
 			forget(held);
@@ -289,25 +386,17 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id pg_attribute_unuse
 					  void *arg pg_attribute_unused())
 {
 	int			level = GetCurrentTransactionNestLevel();
-	HASH_SEQ_STATUS scan;
-	HeldLock   *held;
+	dlist_mutable_iter iter;
 
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
 		return;
 	if (innermost_level < level)
 		return;
 	innermost_level = level - 1;
-	hash_seq_init(&scan, held_locks);
-	while ((held = hash_seq_search(&scan)) != NULL)
-		end_level(held, level, event == SUBXACT_EVENT_COMMIT_SUB);
+	dlist_foreach_modify(iter, &in_use)
+		end_level(dlist_container(HeldLock, node, iter.cur), level,
+				  event == SUBXACT_EVENT_COMMIT_SUB);
 }
-
-/* A look through all entries, begun by the first question */
-typedef struct LostLocks
-{
-	bool		begun;
-	HASH_SEQ_STATUS scan;
-} LostLocks;
 
 /*
  * The key of the next lock that the session is losing.  A lock whose acquire
@@ -316,14 +405,13 @@ typedef struct LostLocks
 static bool
 next_lost_lock(void *arg, LockKey *key)
 {
-	LostLocks  *lost = arg;
-	HeldLock   *held;
+	dlist_node **node = arg;
 
-	if (!lost->begun)
-		hash_seq_init(&lost->scan, held_locks);
-	lost->begun = true;
-	while ((held = hash_seq_search(&lost->scan)) != NULL)
+	while (*node != &in_use.head)
 	{
+		HeldLock   *held = dlist_container(HeldLock, node, *node);
+
+		*node = held->node.next;
 		if (!held->timed || !lock_held_in_any_mode(&held->tag))
 			continue;
 		*key = held->key;
@@ -339,12 +427,10 @@ next_lost_lock(void *arg, LockKey *key)
 static void
 at_session_end(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 {
-	LostLocks	lost = {false};
-	HASH_SEQ_STATUS scan;
-	HeldLock   *held;
+	dlist_node *node = in_use.head.next;
+	dlist_iter	iter;
 
-	keep_others_off(next_lost_lock, &lost);
-	hash_seq_init(&scan, held_locks);
-	while ((held = hash_seq_search(&scan)) != NULL)
-		end_hold(held);
+	keep_others_off(next_lost_lock, &node);
+	dlist_foreach(iter, &in_use)
+		end_hold(dlist_container(HeldLock, node, iter.cur));
 }

@@ -10,21 +10,24 @@
 #ifndef HELD_H
 #define HELD_H
 
+#include "lib/ilist.h"
 #include "portability/instr_time.h"
-#include "utils/hsearch.h"
 
 #include "base/key.h"
 #include "base/mode.h"
 
 /*
  * A lock that this session took through the extension, and may have lost
- * since: see hold_is_marked().
+ * since: see hold_is_marked().  Or one that it has released, which it may take
+ * again.
  */
 typedef struct HeldLock
 {
 	LockKey		key;			/* hash key, must be first */
+	bool		released;		/* in the list of those, else of those in use */
+	dlist_node	node;
 	char	   *name;			/* NULL: taken by its key */
-	NameId		id;
+	NameId		id;				/* of the name; all zeros in an entry removed */
 	LOCKTAG		tag;
 	int64		token;			/* 0: none, taken on a standby */
 	bool		permit;			/* others may be polling for it */
@@ -47,6 +50,6 @@ extern bool held_token(const NamedLock *lock, int64 *token);
 extern void held_note(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token);
 extern void held_note_release(HeldLock *held, LOCKMODE mode);
 extern void held_forget_if_free(HeldLock *held);
-extern bool held_scan_start(HASH_SEQ_STATUS *scan);
+extern dlist_head *held_in_use(void);
 
 #endif							/* HELD_H */
