@@ -92,4 +92,28 @@ is($node->safe_psql('postgres',
 		"SELECT count(*) FROM advisory_lock.locks WHERE name LIKE 'held %'"),
 	'48', 'and no name that is held made way');
 
+# A session that remembers where a name was finds another there, which gets
+# nothing of what happens to the first, and is not kept for it either.
+$holder->query('SELECT advisory_lock.unlock_all()');
+my $returning = session($node);
+$returning->query("SELECT advisory_lock.lock('returning'), advisory_lock.unlock('returning')");
+$node->safe_psql('postgres', <<'EOT');
+SELECT advisory_lock.lock('in its place ' || i), advisory_lock.unlock('in its place ' || i)
+FROM generate_series(1, 200) i
+EOT
+is($node->safe_psql('postgres',
+		"SELECT count(*) FROM advisory_lock.stats WHERE name = 'returning'"),
+	'0', 'a name that made way');
+$returning->query("SELECT advisory_lock.lock('returning')");
+is($node->safe_psql('postgres',
+		"SELECT string_agg(name, ', ') FROM advisory_lock.locks WHERE name LIKE 'returning%'"),
+	'returning', 'is known again when it is used again');
+is($node->safe_psql('postgres',
+		"SELECT name, acquisitions FROM advisory_lock.stats WHERE acquisitions <> 1 OR name = 'returning'"),
+	'returning|1', 'and is counted in a place of its own');
+$returning->query("SELECT advisory_lock.unlock('returning')");
+$untracked = counter('untracked');
+$holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'all ' || i FROM generate_series(1, 49) i))");
+is(counter('untracked') - $untracked, '0', 'nothing keeps a place that nobody uses');
+
 done_testing();

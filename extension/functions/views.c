@@ -173,20 +173,21 @@ milliseconds(int64 us)
 }
 
 static void
-put_statistics(ReturnSetInfo *rsinfo, const NameEntry *entry)
+put_statistics(ReturnSetInfo *rsinfo, NameEntry *entry)
 {
 	Datum		values[10] = {0};
 	bool		nulls[10] = {false};
 
 	set_name_column(&values[0], &nulls[0], entry->name, may_see_names_of(entry->role));
-	values[1] = Int64GetDatum(entry->acquisitions);
+	values[1] = Int64GetDatum(pg_atomic_read_u64(&entry->acquisitions));
 	values[2] = Int64GetDatum(entry->waits);
 	values[3] = Int64GetDatum(entry->timeouts);
 	values[4] = milliseconds(entry->total_wait);
 	values[5] = milliseconds(entry->max_wait);
-	values[6] = milliseconds(entry->total_hold);
-	values[7] = milliseconds(entry->max_hold);
-	set_time_column(&values[8], &nulls[8], entry->last_acquired_at);
+	values[6] = milliseconds(pg_atomic_read_u64(&entry->total_hold));
+	values[7] = milliseconds(pg_atomic_read_u64(&entry->max_hold));
+	set_time_column(&values[8], &nulls[8],
+					pg_atomic_read_u64(&entry->last_acquired_at));
 	values[9] = TimestampTzGetDatum(entry->stats_since);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }

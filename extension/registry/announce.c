@@ -59,28 +59,10 @@ known_name(Registry *reg, const NameId *id)
 	return reg ? name_find(reg, id) : NULL;
 }
 
-/*
- * Make a name known, and keep it; its place, or 0 if there is no room.
- * acquired_at counts an acquisition, unless it is 0.
- */
-static Place
-keep_name(Registry *reg, const NamedLock *lock, TimestampTz acquired_at, bool *has_namesake)
+static bool
+has_namesake(Registry *reg, Place place)
 {
-	NameEntry  *entry = name_enter(reg, lock);
-	Place		place;
-
-	*has_namesake = false;
-	if (!entry)
-		return 0;
-	if (acquired_at != 0)
-	{
-		entry->acquisitions++;
-		entry->last_acquired_at = acquired_at;
-	}
-	place = name_pin(reg, entry);
-	*has_namesake = entry->has_namesake;
-	name_unlock(reg, entry);
-	return place;
+	return place != 0 && name_in(reg, place)->has_namesake;
 }
 
 /*
@@ -109,17 +91,18 @@ void
 announce_wanted(const NamedLock *lock, bool held)
 {
 	Registry   *reg = tracking_registry();
-	bool		has_namesake;
 	Place		place;
+	bool		warn;
 
 	if (!reg)
 		return;
-	place = keep_name(reg, lock, 0, &has_namesake);
+	place = name_pin(reg, lock);
+	warn = has_namesake(reg, place);
 	if (held)
 		name_unpin(reg, place); /* the label tells of what it holds */
 	else
 		put_label(reg, lock, (Label) {.place = place});
-	if (has_namesake)
+	if (warn)
 		warn_of_namesake(reg, lock);
 }
 
@@ -146,13 +129,19 @@ void
 announce_delayed(const NamedLock *lock, TimestampTz until, DelayReason reason)
 {
 	Registry   *reg = tracking_registry();
-	bool		has_namesake;
 
 	if (reg)
 		put_label(reg, lock, (Label) {
-			.place = keep_name(reg, lock, 0, &has_namesake),
+			.place = name_pin(reg, lock),
 			.delayed_until = until, .delay_reason = reason
 		});
+}
+
+static void
+count_acquisition(NameEntry *entry, TimestampTz at)
+{
+	pg_atomic_fetch_add_u64(&entry->acquisitions, 1);
+	pg_atomic_write_u64(&entry->last_acquired_at, at);
 }
 
 /*
@@ -164,16 +153,18 @@ announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited)
 {
 	Registry   *reg = tracking_registry();
 	TimestampTz now;
-	bool		has_namesake;
+	Place		place;
+	bool		warn;
 
 	if (!reg)
 		return;
 	now = GetCurrentTimestamp();
-	put_label(reg, lock, (Label) {
-		.place = keep_name(reg, lock, held ? 0 : now, &has_namesake),
-		.acquired_at = now, .token = token
-	});
-	if (has_namesake && !held && !waited)
+	place = name_pin(reg, lock);
+	if (place != 0 && !held)
+		count_acquisition(name_in(reg, place), now);
+	warn = !held && !waited && has_namesake(reg, place);
+	put_label(reg, lock, (Label) {.place = place, .acquired_at = now, .token = token});
+	if (warn)
 		warn_of_namesake(reg, lock);
 }
 
@@ -202,8 +193,12 @@ take_label_down(Registry *reg, const NameId *id)
 static void
 count_hold(NameEntry *entry, int64 hold_us)
 {
-	entry->total_hold += hold_us;
-	entry->max_hold = Max(entry->max_hold, hold_us);
+	uint64		max = pg_atomic_read_u64(&entry->max_hold);
+
+	pg_atomic_fetch_add_u64(&entry->total_hold, hold_us);
+	while (max < (uint64) hold_us &&
+		   !pg_atomic_compare_exchange_u64(&entry->max_hold, &max, hold_us))
+		;
 }
 
 /* The session holds the lock no longer, in any mode. */
@@ -211,13 +206,14 @@ void
 announce_released(const NameId *id, int64 hold_us)
 {
 	Registry   *reg = registry();
-	NameEntry  *entry = reg ? name_pinned(reg, take_label_down(reg, id)) : NULL;
+	Place		place = take_label_down(reg, id);
+	NameEntry  *entry;
 
-	if (entry)
+	if (place != 0)
 	{
 		if (track)
-			count_hold(entry, hold_us);
-		name_let_go(reg, entry);
+			count_hold(name_in(reg, place), hold_us);
+		name_unpin(reg, place);
 	}
 	else if ((entry = known_name(tracking_registry(), id)) != NULL)
 	{

@@ -40,11 +40,18 @@ set_bit(pg_atomic_uint64 *bitmap, Place place)
 	pg_atomic_fetch_or_u64(&bitmap[(place - 1) / 64], bit_of(place));
 }
 
-/* No session has a label for the name any more. */
+static bool
+is_set(pg_atomic_uint64 *bitmap, Place place)
+{
+	return (pg_atomic_read_u64(&bitmap[(place - 1) / 64]) & bit_of(place)) != 0;
+}
+
+/* Nobody has pinned the name any more. */
 void
 evict_may(Registry *reg, Place place)
 {
-	set_bit(reg->recent, place);
+	if (!is_set(reg->recent, place))
+		set_bit(reg->recent, place);
 	pg_atomic_fetch_and_u64(&reg->busy[(place - 1) / 64], ~bit_of(place));
 }
 
@@ -53,6 +60,24 @@ void
 evict_must_not(Registry *reg, Place place)
 {
 	set_bit(reg->busy, place);
+}
+
+/*
+ * Make it so that nobody pins the name again; false if somebody has.  The
+ * hint that it is not busy was out of date then, and is put right; unless that
+ * is out of date by now.
+ */
+static bool
+close_to_pins(Registry *reg, Place place, NameEntry *entry)
+{
+	uint32		none = 0;
+
+	if (pg_atomic_compare_exchange_u32(&entry->users, &none, NO_NAME_HERE))
+		return true;
+	evict_must_not(reg, place);
+	if (pg_atomic_read_u32(&entry->users) == 0)
+		evict_may(reg, place);
+	return false;
 }
 
 /* A name that may make way, in one word; 0 if there is none. */
@@ -116,8 +141,8 @@ read_id(Registry *reg, Place place, NameId *id)
  * lock, by the lock manager's word: all that is asked of it are looks at it,
  * one of them ours.
  *
- * The partition stays locked over the look: whoever is granted the lock after
- * that will find, when he announces it, that the name is not known.
+ * First comes that look, then the one at the pins: whoever is granted the lock
+ * between the two has pinned the name, or finds that it is not known.
  */
 static bool
 unlink_if_unused(Registry *reg, NameEntry *entry, const NameId *id, const LOCK *lock)
@@ -128,7 +153,8 @@ unlink_if_unused(Registry *reg, NameEntry *entry, const NameId *id, const LOCK *
 
 	LWLockAcquire(partition, LW_EXCLUSIVE);
 	unused = table_linked(entry, hash) && memcmp(&entry->id, id, sizeof(NameId)) == 0 &&
-		entry->users == 0 && lock->nRequested == lock->requested[AccessShareLock];
+		lock->nRequested == lock->requested[AccessShareLock] &&
+		close_to_pins(reg, table_place(&reg->names, entry), entry);
 	if (unused)
 	{
 		table_unlink(&reg->names, entry);

@@ -30,6 +30,9 @@
 /* Locks over the buckets of names and labels: by the hash of the key */
 #define PARTITIONS 32
 
+/* In the count of a name's pins: do not pin it */
+#define NO_NAME_HERE (UINT32_C(1) << 31)
+
 /* Labels that a session has on the board; more of them go into a table */
 #define LABELS_ON_BOARD 16
 
@@ -48,22 +51,27 @@ typedef struct RegistryHeader
 	pg_atomic_uint32 ready;		/* and it is there */
 } RegistryHeader;
 
-/* One name and what happened to it; durations are microseconds */
+/*
+ * One name and what happened to it; durations are microseconds.
+ *
+ * Who has pinned an entry may do without the lock of its partition: then it
+ * stays that name's, and what is atomic may be changed.
+ */
 typedef struct NameEntry
 {
 	TableLink	link;			/* hashed by key: namesakes are in one bucket */
 	NameId		id;
 	Oid			role;			/* who used it last, and so knows it */
-	uint32		users;			/* labels that refer to it */
+	pg_atomic_uint32 users;		/* pins; NO_NAME_HERE unless linked */
 	bool		has_namesake;	/* another name has the same key */
-	TimestampTz last_acquired_at;	/* 0: never */
-	int64		acquisitions;
+	pg_atomic_uint64 last_acquired_at;	/* 0: never */
+	pg_atomic_uint64 acquisitions;
+	pg_atomic_uint64 total_hold;
+	pg_atomic_uint64 max_hold;
 	int64		waits;
 	int64		timeouts;
 	int64		total_wait;
 	int64		max_wait;
-	int64		total_hold;
-	int64		max_hold;
 	TimestampTz stats_since;
 	char		name[NAME_ROOM];	/* empty: none, a lock taken by its key */
 } NameEntry;

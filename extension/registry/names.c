@@ -10,6 +10,10 @@
  * An entry is locked by the lock of its partition, in which its namesakes are,
  * too.  While it is locked nothing may raise an error, allocate or wait.
  *
+ * Who holds or awaits a lock has pinned its name.  A session that remembers
+ * the place of a name pins it without locking anything, and looks afterwards
+ * whether it is there: it is another's only if there was no pin.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
@@ -104,8 +108,11 @@ name_unlock(Registry *reg, const NameEntry *entry)
 void
 reset_name_statistics(NameEntry *entry)
 {
-	MemSet(&entry->acquisitions, 0,
-		   offsetof(NameEntry, stats_since) - offsetof(NameEntry, acquisitions));
+	pg_atomic_write_u64(&entry->last_acquired_at, 0);
+	pg_atomic_write_u64(&entry->acquisitions, 0);
+	pg_atomic_write_u64(&entry->total_hold, 0);
+	pg_atomic_write_u64(&entry->max_hold, 0);
+	entry->waits = entry->timeouts = entry->total_wait = entry->max_wait = 0;
 	entry->stats_since = GetCurrentTimestamp();
 }
 
@@ -113,9 +120,7 @@ static void
 fill_entry(NameEntry *entry, const NamedLock *lock)
 {
 	entry->id = lock->id;
-	entry->users = 0;
 	entry->has_namesake = false;
-	entry->last_acquired_at = 0;
 	reset_name_statistics(entry);
 
 	/* Only a server encoding longer than UTF-8 can make it not fit. */
@@ -134,7 +139,9 @@ make_room(Registry *reg)
 
 	if (!entry)
 		entry = evict_name(reg);
-	if (!entry)
+	if (entry)
+		pg_atomic_fetch_or_u32(&entry->users, NO_NAME_HERE);
+	else
 		pg_atomic_fetch_add_u64(&reg->state->untracked, 1);
 	return entry;
 }
@@ -148,6 +155,7 @@ link_entry(Registry *reg, NameEntry *entry)
 		namesake->has_namesake = entry->has_namesake = true;
 	table_link(&reg->names, entry, name_hash(&entry->id));
 	evict_may(reg, table_place(&reg->names, entry));
+	pg_atomic_fetch_and_u32(&entry->users, ~NO_NAME_HERE);
 }
 
 /* The entry of a name that was not known just now, locked; NULL without room. */
@@ -188,57 +196,82 @@ name_find(Registry *reg, const NameId *id)
  * The entry of a name that is used by this session, made if need be, locked.
  * NULL if it is not known and there is no room.
  */
-NameEntry *
+static NameEntry *
 name_enter(Registry *reg, const NamedLock *lock)
 {
 	NameEntry  *entry = name_find(reg, &lock->id);
 
-	if (!entry)
-		entry = insert_name(reg, lock);
-	if (entry)
-		entry->role = GetUserId();
-	return entry;
+	return entry ? entry : insert_name(reg, lock);
 }
 
-/* Keep a name, whose entry is locked, from being evicted; returns its place. */
-Place
-name_pin(Registry *reg, NameEntry *entry)
+/* Pin an entry; what the count was. */
+static uint32
+pin(Registry *reg, NameEntry *entry, Place place)
 {
-	Place		place = table_place(&reg->names, entry);
+	uint32		users = pg_atomic_fetch_add_u32(&entry->users, 1);
 
-	if (entry->users++ == 0)
+	if (users == 0)
 		evict_must_not(reg, place);
-	return place;
+	return users;
 }
 
-/* The entry of a name that was pinned, locked; NULL for 0, which is no place. */
-NameEntry *
-name_pinned(Registry *reg, Place place)
-{
-	NameEntry  *entry = table_entry(&reg->names, place);
-
-	if (entry)
-		lock_partition(reg, &entry->id, LW_EXCLUSIVE);
-	return entry;
-}
-
-/* Let go of a name that was pinned, whose entry is locked, and unlock it. */
-void
-name_let_go(Registry *reg, NameEntry *entry)
-{
-	if (--entry->users == 0)
-		evict_may(reg, table_place(&reg->names, entry));
-	name_unlock(reg, entry);
-}
-
-/* The same in one; 0 is no place. */
+/* Let go of a name that was pinned; 0 is no place. */
 void
 name_unpin(Registry *reg, Place place)
 {
-	NameEntry  *entry = name_pinned(reg, place);
+	NameEntry  *entry = name_in(reg, place);
 
-	if (entry)
-		name_let_go(reg, entry);
+	if (entry && pg_atomic_fetch_sub_u32(&entry->users, 1) == 1)
+		evict_may(reg, place);
+}
+
+/* Pin the name in the place where it was; returns that, or 0. */
+static Place
+pin_known(Registry *reg, Place place, const NameId *id)
+{
+	NameEntry  *entry = name_in(reg, place);
+
+	if (!entry)
+		return 0;
+	if ((pin(reg, entry, place) & NO_NAME_HERE) == 0 && same_name(&entry->id, id))
+		return place;
+	name_unpin(reg, place);
+	return 0;
+}
+
+/* The same for a name whose place is not known, made if need be. */
+static Place
+pin_unknown(Registry *reg, const NamedLock *lock)
+{
+	NameEntry  *entry = name_enter(reg, lock);
+	Place		place;
+
+	if (!entry)
+		return 0;
+	place = table_place(&reg->names, entry);
+	pin(reg, entry, place);
+	name_unlock(reg, entry);
+	return place;
+}
+
+/*
+ * Keep the name of a lock, which this session uses, from being evicted; made
+ * known if need be.  Returns its place; 0 if it is not known and there is no
+ * room.
+ */
+Place
+name_pin(Registry *reg, const NamedLock *lock)
+{
+	NameHints  *hints = lock->hints;
+	Place		place = hints ? pin_known(reg, hints->place, &lock->id) : 0;
+
+	if (place == 0)
+		place = pin_unknown(reg, lock);
+	if (hints)
+		hints->place = place;
+	if (place != 0)
+		name_in(reg, place)->role = GetUserId();
+	return place;
 }
 
 /* A copy of the entry in a place; false if there is none. */

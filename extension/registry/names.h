@@ -14,14 +14,18 @@
 
 extern uint32 name_hash(const NameId *id);
 
-extern NameEntry *name_enter(Registry *reg, const NamedLock *lock);
 extern NameEntry *name_find(Registry *reg, const NameId *id);
 extern void name_unlock(Registry *reg, const NameEntry *entry);
 
-extern Place name_pin(Registry *reg, NameEntry *entry);
-extern NameEntry *name_pinned(Registry *reg, Place place);
-extern void name_let_go(Registry *reg, NameEntry *entry);
+extern Place name_pin(Registry *reg, const NamedLock *lock);
 extern void name_unpin(Registry *reg, Place place);
+
+/* The entry in a place, which has been pinned; NULL for 0, which is no place. */
+static inline NameEntry *
+name_in(const Registry *reg, Place place)
+{
+	return table_entry(&reg->names, place);
+}
 
 extern bool name_copy(Registry *reg, Place place, NameEntry *copy);
 extern char *name_by_id(Registry *reg, const NameId *id, Oid *role);
