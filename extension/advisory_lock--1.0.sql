@@ -431,6 +431,25 @@ AS 'MODULE_PATHNAME', 'advisory_lock_has_registry'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.has_registry() IS 'are names, statistics and delays kept';
 
+CREATE FUNCTION advisory_lock.tool(key bigint)
+RETURNS text
+AS 'MODULE_PATHNAME', 'advisory_lock_tool'
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.tool(key bigint) IS 'the program that locks by this key in this database, NULL if none is known';
+
+CREATE FUNCTION advisory_lock.tool(key1 integer, key2 integer)
+RETURNS text
+AS 'MODULE_PATHNAME', 'advisory_lock_tool'
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.tool(key1 integer, key2 integer) IS 'the program that locks by this key in this database, NULL if none is known';
+
+CREATE FUNCTION advisory_lock.keys_of_tools(OUT tool text, OUT key bigint, OUT key1 integer, OUT key2 integer,
+							  OUT schema_name name)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_keys_of_tools'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.keys_of_tools() IS 'keys by which other programs lock; for the view advisory_lock.known_keys';
+
 CREATE VIEW advisory_lock.locks WITH (security_invoker = true) AS
 SELECT label.name,
 	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
@@ -447,7 +466,9 @@ SELECT label.name,
 	   CASE WHEN NOT k.one_bigint THEN k.key2 END AS key2,
 	   label.delayed_until,
 	   label.delay_reason,
-	   CASE WHEN k.one_bigint THEN l.classid::bigint << 32 | l.objid::bigint END AS key
+	   CASE WHEN k.one_bigint THEN l.classid::bigint << 32 | l.objid::bigint END AS key,
+	   CASE WHEN k.one_bigint THEN advisory_lock.tool(l.classid::bigint << 32 | l.objid::bigint)
+			ELSE advisory_lock.tool(k.key1, k.key2) END AS tool
   FROM pg_catalog.pg_locks l
 	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
@@ -460,7 +481,8 @@ SELECT label.name,
    AND l.mode IN ('ExclusiveLock', 'ShareLock')
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
-SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key
+SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key,
+	   COALESCE(advisory_lock.tool(d.key), advisory_lock.tool(d.key1, d.key2))
   FROM advisory_lock.delayed_names() d;
 COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which lock, by name or by key';
 
@@ -470,4 +492,7 @@ COMMENT ON VIEW advisory_lock.stats IS 'statistics by name, times in millisecond
 CREATE VIEW advisory_lock.registry WITH (security_invoker = true) AS SELECT * FROM advisory_lock.registry_counters();
 COMMENT ON VIEW advisory_lock.registry IS 'how full the registry of names is';
 
-GRANT SELECT ON advisory_lock.locks, advisory_lock.stats, advisory_lock.registry TO PUBLIC;
+CREATE VIEW advisory_lock.known_keys WITH (security_invoker = true) AS SELECT * FROM advisory_lock.keys_of_tools();
+COMMENT ON VIEW advisory_lock.known_keys IS 'keys by which other programs lock this database and its schemas';
+
+GRANT SELECT ON advisory_lock.locks, advisory_lock.stats, advisory_lock.registry, advisory_lock.known_keys TO PUBLIC;

@@ -40,7 +40,7 @@ foreach my $call (
 }
 
 # Locks that have no name are told of by their key.
-foreach my $key ('72707369', '-1497367772,-977423767')
+foreach my $key ('72707370', '-1497367772,-1')
 {
 	$victim->query("SELECT advisory_lock.lock('first')");
 	$other->query("SELECT advisory_lock.lock($key)");

@@ -18,6 +18,7 @@
 #include "utils/wait_event.h"
 
 #include "base/deadline.h"
+#include "base/title.h"
 
 const Deadline NOW = {.limit_ms = 0};
 

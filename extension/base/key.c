@@ -226,19 +226,6 @@ bigint_of_key(LockKey key)
 	return (int64) ((uint64) (uint32) key.key1 << 32 | (uint32) key.key2);
 }
 
-/* What a lock is called in messages, palloc'd: "name", 72707369 or 1,2. */
-char *
-lock_title(const NamedLock *lock)
-{
-	LockKey		key = lock->id.key;
-
-	if (lock->name)
-		return psprintf("\"%s\"", lock->name);
-	if (key.kind == KEY_BIGINT)
-		return psprintf(INT64_FORMAT, bigint_of_key(key));
-	return psprintf("%d,%d", key.key1, key.key2);
-}
-
 /* The order in which several locks are taken, in every session the same. */
 int
 lock_key_cmp(const LockKey *a, const LockKey *b)

@@ -60,7 +60,6 @@ extern void named_lock_init_brief(NamedLock *lock, const text *name);
 extern void named_lock_init_key(NamedLock *lock, LockKey key);
 extern LockKey key_of_bigint(int64 number);
 extern int64 bigint_of_key(LockKey key);
-extern char *lock_title(const NamedLock *lock);
 extern void set_lock_tag(LOCKTAG *tag, Oid database, LockKey key);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);

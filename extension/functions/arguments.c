@@ -13,6 +13,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "base/title.h"
 #include "functions/arguments.h"
 
 static text *

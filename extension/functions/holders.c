@@ -20,6 +20,7 @@
 
 #include "functions/arguments.h"
 #include "base/key.h"
+#include "base/title.h"
 #include "locking/delay.h"
 #include "registry/board.h"
 #include "registry/registry.h"

@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 
+#include "base/title.h"
 #include "functions/arguments.h"
 #include "functions/many.h"
 #include "functions/row.h"

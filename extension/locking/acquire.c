@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 
 #include "base/compat.h"
+#include "base/title.h"
 #include "locking/acquire.h"
 #include "locking/delay.h"
 #include "locking/held.h"
@@ -250,7 +251,7 @@ warn_not_held(const NamedLock *lock, LOCKMODE mode)
 static void
 release_error_context(void *arg)
 {
-	errcontext("while releasing advisory lock %s", lock_title(arg));
+	errcontext("while releasing advisory lock %s", prepared_title(arg));
 }
 
 /*

@@ -33,6 +33,7 @@
 
 #include "base/compat.h"
 #include "base/settings.h"
+#include "base/title.h"
 #include "locking/delay.h"
 #include "registry/announce.h"
 #include "registry/registry.h"

@@ -23,6 +23,8 @@
 
 #include "base/compat.h"
 #include "base/settings.h"
+#include "base/title.h"
+#include "base/tools.h"
 #include "locking/wait.h"
 #include "registry/announce.h"
 
@@ -47,7 +49,7 @@ wait_error_context(void *arg)
 	const Wait *wait = (const Wait *) arg;
 
 	errcontext("while acquiring %s advisory lock %s",
-			   lock_mode_name(wait->form.mode), lock_title(wait->lock));
+			   lock_mode_name(wait->form.mode), prepared_title(wait->lock));
 }
 
 /*
@@ -91,6 +93,8 @@ error_is_lock_timeout(void)
 static void
 begin_wait(Wait *wait)
 {
+	if (!wait->lock->name)
+		prepare_tools();		/* for the context of an error */
 	wait->held = lock_held_in_any_mode(&wait->lock->tag);
 	announce_wanted(wait->lock, wait->held);
 	INSTR_TIME_SET_CURRENT(wait->start);
