@@ -1,0 +1,393 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+=pod
+
+=head1 NAME
+
+Torture::Checker - what must never be seen in a history
+
+=head1 DESCRIPTION
+
+C<check(history, names)> returns { violations, figures }: a list of
+{ property, text, from, to, name }, and what was counted.  names says which
+key belongs to which name.
+
+No rule here depends on how fast the machine is, but for those that are bounds
+in time, which are wide.  What the rules lean on is one clock for all, and:
+
+  - a lock was a holder's from "held" until "certain", since the server has
+    said so later: two such times must not overlap, whatever happened;
+  - who was seen waiting before another one even asked comes before it;
+  - who was at work until "end" was so by his own belief only; that belief may
+    be wrong for as long as he cannot know better, after a fault that took his
+    lock away.  Which faults may, says %takes_lock.
+
+=cut
+
+package Torture::Checker;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use List::Util qw(max min);
+
+use Torture::History;
+
+our @EXPORT = qw(check);
+
+# Faults that can take a lock from a holder who lives: from everybody, or from
+# whom they hit.  What is absent here excuses nothing.
+my %takes_lock = (
+	(map { $_ => 'all' } qw(kill-backend kill-postmaster stop-fast stop-immediate
+		  promote-lagging promote-synchronous drop-extension lock-table-full)),
+	(map { $_ => 'one' } qw(terminate-holder stop-backend stop-backend-long stop-worker stop-worker-long
+		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart)),
+	(map { $_ => 'own' } qw(discard-all raw-unlock raw-unlock-all)));
+
+# How long after a fault its victims may still find out, in ns: all bounds of
+# ours are below, on a machine that is not overloaded several times.
+my $AFTERMATH = 20e9;
+
+# No name is without a holder while somebody waits for it, in ns.
+my $LOST_WAKEUP = 3e9;
+
+# A holder of whom nothing was heard for so long did not run, in ns.
+my $NOT_SCHEDULED = 500e6;
+
+# How long a command may live on when its withlock was killed: 1 s of grace and
+# what the guard adds; the rest is the machine's, in ns.
+my $COMMAND_ALONE = 4e9;
+
+sub check
+{
+	my ($history, $names) = @_;
+	my $self = bless { history => $history, names => $names, violations => [], figures => {} };
+	my @held = grep { defined $_->{held} } @{ $history->{ops} };
+
+	$self->{held} = \@held;
+	$self->{figures}{acquisitions} = @held;
+	$self->{figures}{late_errors} = @{ $history->{events}{late_error} // [] };
+	$self->{figures}{faults}{ $_->{kind} }++ foreach @{ $history->{faults} };
+	$self->check_grants;
+	$self->check_work;
+	$self->check_tokens;
+	$self->check_queue;
+	$self->check_wakeup;
+	$self->check_reasons;
+	$self->check_commands;
+	$self->check_said;
+	return { violations => $self->{violations}, figures => $self->{figures} };
+}
+
+sub violation
+{
+	my ($self, $property, $text, $from, $to, $name) = @_;
+
+	push @{ $self->{violations} },
+	  { property => $property, text => $text, from => $from, to => $to // $from, name => $name // '-' };
+	return;
+}
+
+sub shown
+{
+	my ($op) = @_;
+
+	return "$op->{who} ($op->{id}, token " . ($op->{token} // '-') . ')';
+}
+
+sub by_name
+{
+	my ($self, $key) = @_;
+	my %groups;
+
+	push @{ $groups{ $key->($_) } }, $_ foreach @{ $self->{held} };
+	return values %groups;
+}
+
+# P1: no two sessions of a server have an exclusive lock at once.
+sub check_grants
+{
+	my ($self) = @_;
+
+	foreach my $group ($self->by_name(sub { timeline_of($_[0]{token}) . " $_[0]{name}" }))
+	{
+		my $before;
+
+		foreach my $op (grep { $_->{token} && $_->{certain} } @$group)
+		{
+			$self->violation('P1', shown($before) . ' and ' . shown($op) . ' both held it for certain',
+				$op->{held}, min($before->{certain}, $op->{certain}), $op->{name})
+			  if $before && $before->{certain} > $op->{held};
+			$before = $op if !$before || $op->{certain} > $before->{certain};
+		}
+	}
+	foreach my $sample (@{ $self->{history}{samples} })
+	{
+		foreach my $key (keys %{ $sample->{locks} })
+		{
+			my %holders = map { $_->[0] => 1 } grep { $_->[1] eq 'h' } @{ $sample->{locks}{$key} };
+			$self->violation('P1', "the lock table has two holders of $key", $sample->{at})
+			  if keys %holders > 1;
+		}
+	}
+	return;
+}
+
+# P2: two are at work at once only where a fault took the lock from the first,
+# and for no longer than what the documentation says.
+sub check_work
+{
+	my ($self) = @_;
+	my $figures = $self->{figures};
+
+	foreach my $group ($self->by_name(sub { $_[0]{name} }))
+	{
+		my @active;
+
+		foreach my $op (@$group)
+		{
+			@active = grep { $_->{end} > $op->{held} } @active;
+			$self->judge_overlap($_, $op) foreach @active;
+			push @active, $op;
+		}
+	}
+	return;
+}
+
+sub judge_overlap
+{
+	my ($self, $first, $second) = @_;
+	my $length = min($first->{end}, $second->{end}) - $second->{held};
+	my $excuse = $self->excuse($first, $second->{held}) // $self->excuse($second, $second->{held});
+
+	if (!defined $excuse)
+	{
+		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
+			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});
+		return;
+	}
+	$self->{figures}{overlaps}{$excuse}{count}++;
+	my $longest = \$self->{figures}{overlaps}{$excuse}{longest};
+	$$longest = $length if ($$longest // 0) < $length;
+	return;
+}
+
+# The kind of the fault that took the lock from its holder before that time.
+sub excuse
+{
+	my ($self, $op, $before) = @_;
+
+	return 'npm' if $op->{who} =~ /npm/;
+	return 'not-scheduled' if ($op->{gap} // 0) > $NOT_SCHEDULED && ($op->{outcome} // '') ne 'released';
+	foreach my $fault (@{ $self->{history}{faults} })
+	{
+		last if $fault->{begin} > $before;
+		next if $fault->{end} + $AFTERMATH < $op->{held};
+		return $fault->{kind} if hits($fault, $op);
+	}
+	return;
+}
+
+# Whether the fault can be the reason why this one lost its lock.  A fault that
+# hits one names the lock, or a process: the worker's, its server process, or
+# the withlock that a job belongs to.
+sub hits
+{
+	my ($fault, $op) = @_;
+	my $whom = $takes_lock{ $fault->{kind} } // return 0;
+
+	return $op->{held} <= $fault->{end} + ($fault->{kind} =~ /^(?:stop-fast|stop-immediate|kill-)/ ? 1e9 : $AFTERMATH)
+	  if $whom eq 'all';
+	return $fault->{id} eq $op->{id} if $whom eq 'own';
+	return 1 if $fault->{name} ne '-' && ($fault->{name} eq $op->{name} || $fault->{name} eq $op->{who});
+	return 1 if $fault->{name} =~ /^withlock-/ && $op->{who} =~ /^job-\d+-\Q$fault->{name}\E\./;
+	my ($worker) = $op->{id} =~ /^(\d+)/;
+	return $fault->{process} && ($fault->{process} == ($op->{backend} // 0) || $fault->{process} == $worker);
+}
+
+# P4: a token is above all that were given before it was asked for.
+sub check_tokens
+{
+	my ($self) = @_;
+	my %seen;
+	my @given = sort { $a->{held} <=> $b->{held} } grep { $_->{token} } @{ $self->{held} };
+	my @asked = sort { $a->{invoke} <=> $b->{invoke} } grep { defined $_->{invoke} } @given;
+	my %highest;
+
+	foreach my $op (@given)
+	{
+		my $same = $seen{ $op->{token} };
+		$self->violation('P4', shown($op) . ' has the token of ' . shown($same), $op->{held}, undef, $op->{name})
+		  if $same;
+		$seen{ $op->{token} } = $op;
+	}
+	foreach my $op (@asked)
+	{
+		while (@given && $given[0]{held} < $op->{invoke})
+		{
+			my $before = shift @given;
+			my $timeline = timeline_of($before->{token});
+			$highest{$timeline} = $before if ($highest{$timeline}{token} // 0) < $before->{token};
+		}
+		foreach my $before (map { $highest{$_} } grep { $_ <= timeline_of($op->{token}) } keys %highest)
+		{
+			$self->violation('P4', shown($op) . ' is not above ' . shown($before), $before->{held}, $op->{held}, $op->{name})
+			  if $before->{token} >= $op->{token};
+		}
+	}
+	return;
+}
+
+# First come, first served: who was seen waiting is served before those who
+# asked later.
+sub check_queue
+{
+	my ($self) = @_;
+	my (%waiting, %of_pid);
+
+	foreach my $op (grep { $_->{token} && $_->{invoke} && $_->{name} eq ($_->{asked} // '') } @{ $self->{held} })
+	{
+		push @{ $of_pid{ $op->{backend} } }, $op;
+	}
+	foreach my $sample (@{ $self->{history}{samples} })
+	{
+		foreach my $key (keys %{ $sample->{locks} })
+		{
+			my $name = $self->{names}{$key} // next;
+			foreach my $lock (grep { $_->[1] eq 'w' } @{ $sample->{locks}{$key} })
+			{
+				my ($op) = grep { $_->{name} eq $name && $_->{invoke} < $sample->{at} && $_->{held} > $sample->{at} }
+				  @{ $of_pid{ $lock->[0] } // [] };
+				$op->{waits_since} //= $sample->{at} if $op;
+			}
+		}
+	}
+	foreach my $group ($self->by_name(sub { timeline_of($_[0]{token}) . " $_[0]{name}" }))
+	{
+		$self->check_served($group);
+	}
+	return;
+}
+
+sub check_served
+{
+	my ($self, $group) = @_;
+
+	foreach my $op (grep { $_->{waits_since} } @$group)
+	{
+		$self->{figures}{queued}++;
+		my ($early) = grep { ($_->{invoke} // 0) > $op->{waits_since} && $_->{token} && $_->{token} < $op->{token} } @$group;
+		$self->violation('FIFO', shown($early) . ' asked when ' . shown($op) . ' waited, and was served before it',
+			$op->{waits_since}, $op->{held}, $op->{name})
+		  if $early;
+	}
+	return;
+}
+
+# P7: no name is without a holder while somebody waits for it.
+sub check_wakeup
+{
+	my ($self) = @_;
+	my (%since, %last);
+
+	foreach my $sample (@{ $self->{history}{samples} })
+	{
+		my %now;
+
+		foreach my $key (keys %{ $sample->{locks} })
+		{
+			my @locks = @{ $sample->{locks}{$key} };
+			next if grep { $_->[1] eq 'h' } @locks;
+			# the same waiter: a queue that moves is none that is stuck
+			my $head = $locks[0][0] . ' ' . $locks[0][2];
+			$now{"$key $head"} = $since{"$key $head"} // $sample->{at};
+			next if $sample->{at} - $now{"$key $head"} < $LOST_WAKEUP || $self->is_faulty($now{"$key $head"}, $sample->{at});
+			$self->violation('P7', "process $locks[0][0] waits for $key, which nobody holds",
+				$now{"$key $head"}, $sample->{at}, $self->{names}{$key});
+			$now{"$key $head"} = $sample->{at};
+		}
+		%since = %now;
+	}
+	return;
+}
+
+sub is_faulty
+{
+	my ($self, $from, $to) = @_;
+
+	return scalar grep { $_->{kind} =~ /^(?:stop-backend|stop-postmaster|lock-table-full)/ && $_->{begin} < $to && $_->{end} > $from - 1e9 }
+	  @{ $self->{history}{faults} };
+}
+
+# Nobody loses a lock, or is fenced off, without a fault that explains it.
+sub check_reasons
+{
+	my ($self) = @_;
+
+	foreach my $op (@{ $self->{held} })
+	{
+		my $what =
+		    ($op->{outcome} // '') =~ /^(?:gone|lost)$/ ? $op->{outcome}
+		  : ($op->{refused} // '') eq '55000' ? 'fenced off'
+		  : next;
+		$self->{figures}{losses}++;
+		next if defined $self->excuse($op, $op->{outcome_at} // $op->{end});
+		$self->violation('REASON', shown($op) . ": $what, and no fault explains it", $op->{held}, $op->{end}, $op->{name});
+	}
+	return;
+}
+
+# P8: a command ends before its withlock does, and its status is passed on.
+sub check_commands
+{
+	my ($self) = @_;
+	my $events = $self->{history}{events};
+	my %job = map { $_->{who} => $_ } grep { $_->{who} =~ /^job-/ } @{ $self->{held} };
+
+	foreach my $exit (@{ $events->{exit} // [] })
+	{
+		my ($at, $who, undef, undef, undef, undef, $detail) = @$exit;
+		my ($status, $expected) = split / /, $detail;
+		my $job = $job{$who};
+
+		$self->{figures}{exits}{ $status eq $expected ? 'own' : $status }++;
+		next unless $job && $who !~ /npm/;
+		if ($status =~ /^signal/)
+		{
+			$self->violation('P8', shown($job) . ' went on when its withlock had been killed', $at, $job->{end}, $job->{name})
+			  if $job->{end} > $at + $COMMAND_ALONE;
+			next;
+		}
+		$self->violation('P8', shown($job) . ' went on when its withlock had ended', $at, $job->{end}, $job->{name})
+		  if $job->{end} > $at;
+		$self->violation('P8', shown($job) . " ended with $expected, its withlock with $status", $job->{held}, $at, $job->{name})
+		  if $job->{release} && !$job->{told} && $status ne $expected && $status ne '74';
+	}
+	return;
+}
+
+# What a worker or the end of the run found out by itself.
+sub check_said
+{
+	my ($self) = @_;
+	my %property = (
+		lost_update => 'P3',
+		held_after => 'P5',
+		lie => 'P5',
+		leak => 'P6',
+		stuck => 'P7',
+		left_behind => 'PROCESS',
+		resource => 'P3');
+
+	foreach my $event (sort keys %property)
+	{
+		foreach my $said (@{ $self->{history}{events}{$event} // [] })
+		{
+			$self->violation($property{$event}, "$event, says $said->[1] ($said->[2]): $said->[6]", $said->[0], undef, $said->[3]);
+		}
+	}
+	return;
+}
+
+1;

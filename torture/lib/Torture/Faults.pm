@@ -1,0 +1,329 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+=pod
+
+=head1 NAME
+
+Torture::Faults - what can be done to servers, sessions and programs
+
+=head1 DESCRIPTION
+
+C<%faults> has, by name, what does it.  Each is given the run, does it, and
+sees to it that it is over when it returns.  It calls C<< $run->begin(kind) >>
+before it does anything, and C<< $run->over >> afterwards; what it needs and
+cannot have it says by C<die>.
+
+=cut
+
+package Torture::Faults;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use POSIX ();
+use Time::HiRes qw(sleep);
+
+our @EXPORT = qw(%faults);
+
+# How often each is chosen; those that stop everything are rarer.
+our %faults = (
+	'terminate-holder' => [ 10, sub { signal_backend($_[0], 'terminate-holder', 'pg_terminate_backend(pid)', 'granted') } ],
+	'terminate-waiter' => [ 5, sub { signal_backend($_[0], 'terminate-waiter', 'pg_terminate_backend(pid)', 'NOT granted') } ],
+	'cancel-holder' => [ 5, sub { signal_backend($_[0], 'cancel-holder', 'pg_cancel_backend(pid)', 'granted') } ],
+	'cancel-waiter' => [ 10, sub { signal_backend($_[0], 'cancel-waiter', 'pg_cancel_backend(pid)', 'NOT granted') } ],
+	'stop-backend' => [ 6, sub { stop_backend($_[0], 'stop-backend', 0.05 + rand 0.3) } ],
+	'stop-backend-long' => [ 1, sub { stop_backend($_[0], 'stop-backend-long', 2 + rand 2) } ],
+	'stop-worker' => [ 6, sub { stop_worker($_[0], 'stop-worker', 0.05 + rand 0.3) } ],
+	'stop-worker-long' => [ 1, sub { stop_worker($_[0], 'stop-worker-long', 2 + rand 2) } ],
+	'stop-postmaster' => [ 2, \&stop_postmaster ],
+	'kill-worker' => [ 6, sub { kill_worker($_[0], 'kill-worker', qr/^-$/) } ],
+	'kill-withlock' => [ 6, sub { kill_worker($_[0], 'kill-withlock', qr/^job/) } ],
+	'kill-parent' => [ 4, \&kill_parent ],
+	'kill-backend' => [ 1, \&kill_backend ],
+	'kill-postmaster' => [ 1, \&kill_postmaster ],
+	'stop-fast' => [ 1, sub { restart($_[0], 'stop-fast', 'fast') } ],
+	'stop-immediate' => [ 1, sub { restart($_[0], 'stop-immediate', 'immediate') } ],
+	'promote-lagging' => [ 0.4, sub { $_[0]->promote('promote-lagging', 0) } ],
+	'promote-synchronous' => [ 0.4, sub { $_[0]->promote('promote-synchronous', 1) } ],
+	'pgbouncer-restart' => [ 2, \&restart_pooler ],
+	'drop-extension' => [ 1, \&drop_extension ],
+	'lock-table-full' => [ 1, \&fill_lock_table ],
+	'reload' => [ 2, \&reload ],
+	'clock-jump' => [ 3, \&jump ],
+	'link-cut' => [ 4, sub { link_order($_[0], 'link-cut', 'cut', 0) } ],
+	'link-hold' => [ 2, sub { link_order($_[0], 'link-hold', 'hold', 0.5 + rand 1.5) } ],
+	'link-hold-one-way' => [ 2, sub { link_order($_[0], 'link-hold-one-way', rand() < 0.5 ? 'hold-to-server' : 'hold-to-client', 0.5 + rand 1.5) } ],
+	'link-delay' => [ 2, sub { link_order($_[0], 'link-delay', 'delay', 0.5 + rand 1) } ],
+	'descriptors-used-up' => [ 2, sub { poor_withlock($_[0], 'descriptors-used-up', 'ulimit -n ' . (4 + int rand 12)) } ],
+	'memory-refused' => [ 2, sub { poor_withlock($_[0], 'memory-refused', 'ulimit -v ' . (8000 + int rand 60000)) } ],
+	'stderr-blocked' => [ 2, \&block_stderr ],
+	'terminal-gone' => [ 2, \&lose_terminal ],
+	'memory-full' => [ 1, \&fill_shared_memory ]);
+
+# The keys of a lock that somebody holds or awaits, chosen by chance.
+my $VICTIM = 'SELECT pid, classid::bigint::bit(32)::integer AS key1, objid::bigint::bit(32)::integer AS key2'
+  . " FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND pid IS NOT NULL";
+
+# The server says who it was when it is done, so the fault is noted with hindsight.
+sub signal_backend
+{
+	my ($run, $kind, $call, $whose) = @_;
+	my $before = $run->now;
+	my $said = $run->{server}->sql("SELECT pid, key1, key2, $call FROM ($VICTIM AND $whose ORDER BY random() LIMIT 1) v") // '';
+	my ($pid, $key1, $key2) = split /\|/, $said;
+
+	return unless $pid;
+	$run->begin($kind, at => $before, process => $pid, name => $run->name_of("$key1:$key2"));
+	$run->over;
+	return;
+}
+
+sub a_backend
+{
+	my ($run) = @_;
+
+	return split /\|/, $run->{server}->sql("$VICTIM ORDER BY random() LIMIT 1") // '';
+}
+
+sub stop_backend
+{
+	my ($run, $kind, $seconds) = @_;
+	my ($pid, $key1, $key2) = a_backend($run);
+
+	return unless $pid;
+	$run->begin($kind, process => $pid, name => $run->name_of("$key1:$key2"));
+	kill 'STOP', $pid;
+	sleep $seconds;
+	kill 'CONT', $pid;
+	$run->over;
+	return;
+}
+
+sub stop_postmaster
+{
+	my ($run) = @_;
+	my $pid = $run->{server}->postmaster or return;
+
+	$run->begin('stop-postmaster', process => $pid);
+	kill 'STOP', $pid;
+	sleep 0.2 + rand 0.5;
+	kill 'CONT', $pid;
+	$run->over;
+	return;
+}
+
+sub a_worker
+{
+	my ($run, $which) = @_;
+	my @running = grep { !defined $which || $_->[1] =~ $which } $run->{workers}->running;
+
+	return @running ? @{ $running[ rand @running ] } : ();
+}
+
+sub stop_worker
+{
+	my ($run, $kind, $seconds) = @_;
+	my ($pid, $who) = a_worker($run);
+
+	return unless $pid;
+	$run->begin($kind, process => $pid, name => $who);
+	kill 'STOP', $pid;
+	sleep $seconds;
+	kill 'CONT', $pid;
+	$run->over;
+	return;
+}
+
+sub kill_worker
+{
+	my ($run, $kind, $which) = @_;
+	my ($pid, $who) = a_worker($run, $which);
+
+	return unless $pid;
+	$run->begin($kind, process => $pid, name => $who);
+	kill 'KILL', $pid;
+	$run->over;
+	return;
+}
+
+# Its withlock goes on without a parent.
+sub kill_parent
+{
+	my ($run) = @_;
+	my @parents = $run->{workers}->parents or return;
+	my $pid = $parents[ rand @parents ];
+
+	$run->begin('kill-parent', process => $pid);
+	kill 'KILL', $pid;
+	$run->over;
+	return;
+}
+
+sub kill_backend
+{
+	my ($run) = @_;
+	my ($pid) = a_backend($run);
+
+	return unless $pid;
+	$run->begin('kill-backend', process => $pid);
+	kill 'KILL', $pid;
+	sleep 0.3;
+	$run->{server}->wait_ready(60);
+	$run->over;
+	return;
+}
+
+sub kill_postmaster
+{
+	my ($run) = @_;
+
+	$run->begin('kill-postmaster');
+	$run->{server}->kill_postmaster;
+	$run->{server}->start or die "the server does not start\n";
+	$run->over;
+	return;
+}
+
+sub restart
+{
+	my ($run, $kind, $mode) = @_;
+
+	$run->begin($kind);
+	$run->{server}->stop($mode);
+	$run->{server}->start or die "the server does not start\n";
+	$run->over;
+	return;
+}
+
+sub restart_pooler
+{
+	my ($run) = @_;
+
+	die "there is no pgbouncer\n" unless $run->{pooler};
+	# it is behind the locks of one worker only
+	$run->begin('pgbouncer-restart', name => 'withlock-pooler');
+	$run->stop_pooler;
+	$run->start_pooler;
+	$run->over;
+	return;
+}
+
+sub drop_extension
+{
+	my ($run) = @_;
+
+	$run->begin('drop-extension');
+	$run->{server}->sql('DROP EXTENSION advisory_lock', 'CREATE EXTENSION advisory_lock');
+	$run->{server}->sql('CREATE EXTENSION IF NOT EXISTS advisory_lock');
+	$run->over;
+	return;
+}
+
+# An error does not release them, the end of the session does.
+sub fill_lock_table
+{
+	my ($run) = @_;
+
+	$run->begin('lock-table-full');
+	$run->{server}->sql("DO \$\$ BEGIN FOR i IN 1..100000 LOOP PERFORM pg_advisory_lock(i); END LOOP;"
+		  . ' EXCEPTION WHEN out_of_memory THEN PERFORM pg_sleep(0.3); END $$');
+	$run->over;
+	return;
+}
+
+sub reload
+{
+	my ($run) = @_;
+	my $pid = $run->{server}->postmaster or return;
+
+	$run->begin('reload');
+	kill 'HUP', $pid;
+	$run->over;
+	return;
+}
+
+# By a preload that adds what a file says to the wall clock, see clock.c.
+sub jump
+{
+	my ($run) = @_;
+
+	die "the clock cannot be preloaded\n" unless $run->{clock};
+	$run->begin('clock-jump');
+	open my $handle, '>', $run->{clock} or die "$run->{clock}: $!\n";
+	print $handle int(rand 7200) - 3600, "\n";
+	close $handle;
+	$run->over;
+	return;
+}
+
+sub link_order
+{
+	my ($run, $kind, $order, $seconds) = @_;
+
+	$run->begin($kind, name => 'withlock-link');
+	$run->{link}->order($order);
+	sleep $seconds;
+	$run->{link}->order('pass');
+	$run->over;
+	return;
+}
+
+sub poor_withlock
+{
+	my ($run, $kind, $limit) = @_;
+
+	$run->begin($kind);
+	$run->extra(20, 'sh', '-c', "$limit; exec \"\$@\"", 'sh', $run->withlock('extra', 'b'));
+	$run->over;
+	return;
+}
+
+# A pipe that is full and that nobody reads.
+sub block_stderr
+{
+	my ($run) = @_;
+
+	$run->begin('stderr-blocked');
+	pipe(my $read, my $write) or return;
+	$write->blocking(0);
+	1 while syswrite $write, 'x' x 4096;
+	$write->blocking(1);
+	$run->extra(20, { stderr => $write }, $run->withlock('extra', 'b', '-v'));
+	$run->over;
+	return;
+}
+
+sub lose_terminal
+{
+	my ($run) = @_;
+
+	die "script(1) is not there\n" unless grep { -x "$_/script" } split /:/, $ENV{PATH};
+	$run->begin('terminal-gone', name => 'extra');
+	my $command = join ' ', map { "'$_'" } $run->withlock('extra', 'b');
+	my $pid = $run->{workers}->spawn(sub {
+		exec 'setsid', '-w', 'script', '-qec', $command, '/dev/null';
+	});
+	sleep 0.1 + rand 0.3;
+	kill 'KILL', Torture::Workers::children_of($pid), $pid;
+	waitpid $pid, 0;
+	$run->over;
+	return;
+}
+
+sub fill_shared_memory
+{
+	my ($run) = @_;
+
+	# only where /dev/shm is ours alone
+	die "/dev/shm is not ours\n" unless $ENV{TORTURE_OWN_SHM};
+	$run->begin('memory-full');
+	system 'head -c 1G /dev/zero >/dev/shm/filler 2>/dev/null';
+	$run->{server}->sql('SELECT count(*) FROM advisory_lock.locks');
+	sleep 0.5;
+	unlink '/dev/shm/filler';
+	$run->over;
+	return;
+}
+
+1;

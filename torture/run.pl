@@ -1,0 +1,44 @@
+#!/usr/bin/perl
+# Copyright (c) 2026 the advisory_lock authors
+#
+# One run of torture, with what is installed by PATH.  scripts/torture calls it
+# in a sandbox; --help there.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use Getopt::Long;
+use lib "$FindBin::RealBin/lib";
+
+use Torture::Checker;
+use Torture::History;
+use Torture::Picture;
+use Torture::Report;
+use Torture::Run;
+
+my %opts = (seconds => 60, seed => time % 100000, registry => 1);
+GetOptions(\%opts, 'seconds=i', 'seed=i', 'registry!', 'directory=s', 'program=s', 'only=s', 'kinds=s',
+	'unchecked', 'npm=s', 'clock_preload=s', 'keep=s', 'pause=f')
+  or exit 64;
+$opts{kinds} = [ split /,/, $opts{kinds} ] if defined $opts{kinds};
+# who kills us ends all, and nothing of ours survives a signal to the group
+$SIG{PIPE} = 'IGNORE';
+$SIG{$_} = sub { exit 1 } foreach qw(TERM INT HUP);
+
+my $run = Torture::Run->new(%opts);
+my $begin = time;
+$run->torture($opts{seconds});
+my $history = read_history($run->{history});
+my $verdict = check($history, $run->{names});
+print report(\%opts, $run, $verdict, time - $begin);
+exit 0 unless @{ $verdict->{violations} };
+
+if ($opts{keep})
+{
+	mkdir $opts{keep};
+	system 'cp', $run->{history}, "$opts{keep}/history";
+	draw("$opts{keep}/picture.svg", $history, $verdict->{violations});
+	print "History and picture are in $opts{keep}\n";
+}
+exit 1;
