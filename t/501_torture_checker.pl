@@ -1,0 +1,162 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# The checker of torture sees what it is there for: histories written by hand,
+# each wrong in one way, and the same without the fault.  A checker that finds
+# nothing here would find nothing in a run either.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 'torture/lib';
+use Torture::Checker;
+use Torture::History;
+use Torture::Picture;
+
+my $file = PostgreSQL::Test::Utils::tempdir() . '/history';
+my $MS = 1_000_000;
+
+# "ms who op event [name [token [process [detail]]]]" a line, "_" for a blank
+# in the detail; gives the checker's verdict.
+sub verdict
+{
+	my ($text) = @_;
+
+	open my $handle, '>', $file or die "$file: $!\n";
+	foreach my $line (grep { /\S/ } split /\n/, $text)
+	{
+		my ($ms, $who, $op, $event, $name, $token, $process, $detail) = split ' ', $line;
+		($detail //= '-') =~ tr/_/ /;
+		print $handle join("\t", $ms * $MS, $who, $op, $event, $name // '-', $token // 0, $process // 0, $detail), "\n";
+	}
+	close $handle;
+	return check(read_history($file), { '1:2' => 'a' });
+}
+
+sub properties
+{
+	my ($verdict) = @_;
+	my %seen = map { $_->{property} => 1 } @{ $verdict->{violations} };
+
+	return join ' ', sort keys %seen;
+}
+
+sub sees
+{
+	my ($expected, $what, $text) = @_;
+	my $verdict = verdict($text);
+
+	is(properties($verdict), $expected, $what) or diag explain $verdict->{violations};
+	return $verdict;
+}
+
+# One holder after the other, with nothing wrong.
+my $good = <<'EOT';
+0   one 11.1 invoke   a 0  101 session
+1   one 11.1 held     a 10 101
+5   two 12.1 invoke   a 0  102 session
+10  one 11.1 beat     a 10
+20  one 11.1 verified a 10 101
+25  one 11.1 release  a 10 101
+26  one 11.1 released a 10 101
+27  two 12.1 held     a 11 102
+40  two 12.1 verified a 11 102
+41  two 12.1 release  a 11 102
+42  two 12.1 released a 11 102
+EOT
+
+my $verdict = sees('', 'a good history is good', $good);
+is($verdict->{figures}{acquisitions}, 2, 'its acquisitions are counted');
+
+sees('P1 P2', 'two hold one lock for certain', $good =~ s/^27 /15 /mr);
+sees('P1', 'the lock table has two holders', $good . "30 sampler 9.1 sample - 0 0 1:2:101:h:0_1:2:102:h:0\n");
+sees('', 'a holder and a waiter in the lock table are right', $good . "30 sampler 9.1 sample - 0 0 1:2:101:h:0_1:2:102:w:0\n");
+
+# The first one believes that it is at work, but cannot know of any fault.
+my $late = <<'EOT';
+0  one 11.1 invoke a 0  101 session
+1  one 11.1 held   a 10 101
+5  two 12.1 invoke a 0  102 session
+20 two 12.1 held   a 11 102
+30 one 11.1 beat   a 10
+40 two 12.1 beat   a 11
+EOT
+sees('P2', 'two at work at once, for no reason', $late);
+$verdict = sees('', 'two at work at once, the first one terminated',
+	$late . "10 nemesis 1 fault a 0 101 terminate-holder\n11 nemesis 1 fault_end\n");
+is($verdict->{figures}{overlaps}{'terminate-holder'}{longest}, 10 * $MS, 'the overlap is measured');
+sees('P2', 'a fault that hit another one excuses nothing',
+	$late . "10 nemesis 1 fault b 0 999 terminate-holder\n11 nemesis 1 fault_end\n");
+sees('P2', 'a fault that takes no lock excuses nothing', $late . "10 nemesis 1 fault a 0 101 reload\n11 nemesis 1 fault_end\n");
+sees('P2', 'a fault that came later excuses nothing', $late . "35 nemesis 1 fault a 0 101 terminate-holder\n36 nemesis 1 fault_end\n");
+
+sees('P3', 'an update was lost', $good . "30 one 11.1 lost_update a 10 0 23505\n");
+sees('P3', 'the resource took a lower token', $good . "90 end 0 resource - 0 0 a_at_2:_token_9_after_10\n");
+
+sees('P4', 'a token is given twice', $good =~ s/ a 11 / a 10 /gr);
+sees('P4', 'a token is lower than one given before', $good =~ s/^0 .*\n//mr =~ s/^5 /26 /mr =~ s/ a 11 / a 9 /gr);
+my $timeline = 1 << 48;
+sees('', 'a former primary may give lower ones',
+	$good =~ s/^5 /26 /mr =~ s/ a 10 / sprintf ' a %d ', 2 * $timeline + 10 /ger =~ s/ a 11 / sprintf ' a %d ', $timeline + 11 /ger);
+
+sees('P5', 'an acquire that failed holds something', $good . "50 one 11.2 held_after a 1 101 55P03\n");
+sees('P5', 'the extension says held of what was taken away', $good . "50 one 11.2 lie a 10 101 discard-all\n");
+sees('P6', 'a lock is left at the end', $good . "90 end 0 leak - 0 0 lock_101_1_2\n");
+
+sub samples
+{
+	my ($locks, @at) = @_;
+
+	return join '', map { "$_ sampler 9.$_ sample - 0 0 $locks\n" } @at;
+}
+sees('P7', 'a waiter is not woken', samples('1:2:103:w:77', 1000, 2000, 3000, 4100));
+sees('', 'a waiter behind a holder is right', samples('1:2:101:h:0_1:2:103:w:77', 1000, 2000, 3000, 4100));
+sees('', 'a queue that moves is right', samples('1:2:103:w:77', 1000, 2000) . samples('1:2:104:w:78', 3000, 4100));
+sees('P7', 'a worker does not end', $good . "90 end 0 stuck - 0 0 session_(process_11)\n");
+
+# The sample shows that the second one waits before the third one asks.
+my $queue = <<'EOT';
+0  one   11.1 invoke a 0  101 session
+1  one   11.1 held   a 10 101
+5  two   12.1 invoke a 0  102 session
+10 sampler 9.1 sample - 0 0 1:2:101:h:0_1:2:102:w:5
+15 three 13.1 invoke a 0  103 session
+20 one   11.1 release a 10 101
+21 one   11.1 released a 10 101
+22 three 13.1 held   a 11 103
+23 three 13.1 release a 11 103
+24 three 13.1 released a 11 103
+25 two   12.1 held   a 12 102
+EOT
+$verdict = sees('FIFO', 'who asked later is served first', $queue);
+is($verdict->{figures}{queued}, 1, 'who was seen waiting is counted');
+sees('', 'without a sample nobody knows who came first', $queue =~ s/^10 .*\n//mr);
+
+sees('REASON', 'a lock is lost for no reason', $late =~ s/^20 .*\n//mr =~ s/^40 .*\n//mr . "31 one 11.1 lost a 10 101\n");
+sees('', 'a lock is lost after a stop of the server',
+	$late =~ s/^20 .*\n//mr =~ s/^40 .*\n//mr . "31 one 11.1 lost a 10 101\n10 nemesis 1 fault - 0 0 stop-fast\n12 nemesis 1 fault_end\n");
+sees('REASON', 'a holder is fenced off for no reason', $good . "24 one 11.1 refused a 10 0 55000\n");
+
+my $job = <<'EOT';
+0  job-1-withlock.5.0 21.0 held    a 10 21
+50 job-1-withlock.5.0 21.0 beat    a 10
+60 job-1-withlock.5.0 21.0 release a 10 21
+70 job-1-withlock.5.0 20.0 exit    - 0  20 3_3
+EOT
+sees('', 'a command that ends before its withlock is right', $job);
+sees('P8', 'a command outlives its withlock', $job =~ s/^70 /40 /mr);
+sees('P8', 'the status of a command is not passed on', $job =~ s/3_3/0_3/r);
+sees('P8', 'a command lives on long after its withlock was killed',
+	$job =~ s/3_3/signal9_3/r . "5000 job-1-withlock.5.0 21.0 beat a 10\n");
+
+sees('PROCESS', 'a process is left behind', $good . "90 end 0 left_behind - 0 0 process_77\n");
+
+# What a failure leaves for the eye.
+my $svg = PostgreSQL::Test::Utils::tempdir() . '/picture.svg';
+$verdict = verdict($good =~ s/^27 /15 /mr);
+draw($svg, read_history($file), $verdict->{violations});
+like(slurp_file($svg), qr/<svg.*<\/svg>/s, 'a picture is drawn');
+
+done_testing();
