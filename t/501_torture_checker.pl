@@ -87,6 +87,7 @@ sees('P2', 'two at work at once, for no reason', $late);
 $verdict = sees('', 'two at work at once, the first one terminated',
 	$late . "10 nemesis 1 fault a 0 101 terminate-holder\n11 nemesis 1 fault_end\n");
 is($verdict->{figures}{overlaps}{'terminate-holder'}{longest}, 10 * $MS, 'the overlap is measured');
+sees('P2', '... and it does not notice', $late =~ s/^[34]0 /16000 /gmr . "10 nemesis 1 fault a 0 101 terminate-holder\n11 nemesis 1 fault_end\n");
 sees('P2', 'a fault that hit another one excuses nothing',
 	$late . "10 nemesis 1 fault b 0 999 terminate-holder\n11 nemesis 1 fault_end\n");
 sees('P2', 'a fault that takes no lock excuses nothing', $late . "10 nemesis 1 fault a 0 101 reload\n11 nemesis 1 fault_end\n");

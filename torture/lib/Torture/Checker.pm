@@ -49,6 +49,10 @@ my %takes_lock = (
 # ours are below, on a machine that is not overloaded several times.
 my $AFTERMATH = 20e9;
 
+# How long two may be at work at once after a fault, in ns: the 10 s in which
+# withlock notices a dead network, and its grace.
+my $OVERLAP = 15e9;
+
 # No name is without a holder while somebody waits for it, in ns.
 my $LOST_WAKEUP = 3e9;
 
@@ -161,7 +165,7 @@ sub judge_overlap
 	my $length = min($first->{end}, $second->{end}) - $second->{held};
 	my $excuse = $self->excuse($first, $second->{held}) // $self->excuse($second, $second->{held});
 
-	if (!defined $excuse)
+	if (!defined $excuse || $length > $OVERLAP)
 	{
 		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
 			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});
