@@ -80,6 +80,7 @@ typedef struct test_case
 extern const test_case argument_tests[];
 extern const test_case close_tests[];
 extern const test_case failure_tests[];
+extern const test_case interrupt_tests[];
 extern const test_case locking_tests[];
 extern const test_case nonblocking_tests[];
 extern const test_case patience_tests[];
