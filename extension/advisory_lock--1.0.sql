@@ -32,13 +32,28 @@ CREATE TABLE advisory_lock.fences
 USING heap;
 COMMENT ON TABLE advisory_lock.fences IS 'the newest fencing token that advisory_lock.fence() saw, by name';
 
+-- What locks are for that are taken by their key, see label_key().  Of a key
+-- that is one bigint, key1 and key2 are the halves.
+CREATE TABLE advisory_lock.key_labels
+(
+	key1 integer,
+	key2 integer,
+	one_bigint boolean,
+	label text NOT NULL,
+	owner name NOT NULL,
+	PRIMARY KEY (key1, key2, one_bigint)
+)
+USING heap;
+COMMENT ON TABLE advisory_lock.key_labels IS 'the labels of locks that have a key and no name, see advisory_lock.label_key()';
+
 -- What was fenced off stays so in a restored database.
 SELECT pg_catalog.pg_extension_config_dump('advisory_lock.token_sequence', '');
 SELECT pg_catalog.pg_extension_config_dump('advisory_lock.fences', '');
+SELECT pg_catalog.pg_extension_config_dump('advisory_lock.key_labels', '');
 
 -- Who owns the database dumps and restores it.  No grant option: the dump of
 -- such a grant could not be restored.
-GRANT SELECT, INSERT, UPDATE, DELETE ON advisory_lock.fences TO pg_database_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON advisory_lock.fences, advisory_lock.key_labels TO pg_database_owner;
 GRANT SELECT, UPDATE ON SEQUENCE advisory_lock.token_sequence TO pg_database_owner;
 
 CREATE FUNCTION advisory_lock.key(name text, OUT key1 integer, OUT key2 integer)
@@ -443,6 +458,30 @@ AS 'MODULE_PATHNAME', 'advisory_lock_tool'
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.tool(key1 integer, key2 integer) IS 'the program that locks by this key in this database, NULL if none is known';
 
+CREATE FUNCTION advisory_lock.label_key(key bigint, label text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_label_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.label_key(key bigint, label text) IS 'what the view locks shows as the name of a key that has none; NULL removes it';
+
+CREATE FUNCTION advisory_lock.label_key(key1 integer, key2 integer, label text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_label_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.label_key(key1 integer, key2 integer, label text) IS 'what the view locks shows as the name of a key that has none; NULL removes it';
+
+-- Labels are for all to go by: for the database's owner to give.
+REVOKE EXECUTE ON FUNCTION advisory_lock.label_key(bigint, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION advisory_lock.label_key(integer, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advisory_lock.label_key(bigint, text) TO pg_database_owner;
+GRANT EXECUTE ON FUNCTION advisory_lock.label_key(integer, integer, text) TO pg_database_owner;
+
+CREATE FUNCTION advisory_lock.labels(OUT key1 integer, OUT key2 integer, OUT one_bigint boolean, OUT label text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_labels'
+LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.labels() IS 'labels of keys; for the view advisory_lock.locks';
+
 CREATE FUNCTION advisory_lock.keys_of_tools(OUT tool text, OUT key bigint, OUT key1 integer, OUT key2 integer,
 							  OUT schema_name name)
 RETURNS SETOF record
@@ -451,7 +490,7 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.keys_of_tools() IS 'keys by which other programs lock; for the view advisory_lock.known_keys';
 
 CREATE VIEW advisory_lock.locks WITH (security_invoker = true) AS
-SELECT label.name,
+SELECT COALESCE(label.name, given.label) AS name,
 	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
 	   l.granted AND label.delayed_until IS NULL AS granted,
 	   l.pid,
@@ -476,14 +515,18 @@ SELECT label.name,
 								  l.objsubid = 1 AS one_bigint) k
 	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid, k.one_bigint) label
 	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2 AND NOT k.one_bigint
+	   LEFT JOIN advisory_lock.labels() given ON given.key1 = k.key1 AND given.key2 = k.key2 AND given.one_bigint = k.one_bigint
  WHERE l.locktype = 'advisory'
    AND l.objsubid IN (1, 2)
    AND l.mode IN ('ExclusiveLock', 'ShareLock')
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
-SELECT d.name, 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key,
+SELECT COALESCE(d.name, given.label), 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key,
 	   COALESCE(advisory_lock.tool(d.key), advisory_lock.tool(d.key1, d.key2))
-  FROM advisory_lock.delayed_names() d;
+  FROM advisory_lock.delayed_names() d
+	   LEFT JOIN advisory_lock.labels() given
+	   ON d.key1 = given.key1 AND d.key2 = given.key2 AND NOT given.one_bigint
+	   OR given.one_bigint AND d.key = (given.key1::bigint << 32 | (given.key2::bigint & 4294967295));
 COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which lock, by name or by key';
 
 CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS SELECT * FROM advisory_lock.name_statistics();

@@ -46,6 +46,7 @@ typedef struct MemberRelation
 static MemberRelation relations[] = {
 	[MEMBER_TOKEN_SEQUENCE] = {.name = "token_sequence", .kind = RELKIND_SEQUENCE},
 	[MEMBER_FENCES] = {.name = "fences", .kind = RELKIND_RELATION},
+	[MEMBER_KEY_LABELS] = {.name = "key_labels", .kind = RELKIND_RELATION},
 };
 
 /* A relation was altered or dropped; any may have been if it is invalid. */

@@ -14,7 +14,8 @@
 typedef enum Member
 {
 	MEMBER_TOKEN_SEQUENCE,
-	MEMBER_FENCES
+	MEMBER_FENCES,
+	MEMBER_KEY_LABELS
 } Member;
 
 extern Oid	member_relation(Member member);

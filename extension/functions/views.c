@@ -11,9 +11,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_authid.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -24,6 +22,7 @@
 #include "registry/board.h"
 #include "registry/names.h"
 #include "functions/row.h"
+#include "functions/visible.h"
 #include "base/settings.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_label);
@@ -32,23 +31,6 @@ PG_FUNCTION_INFO_V1(advisory_lock_name_statistics);
 PG_FUNCTION_INFO_V1(advisory_lock_registry_counters);
 PG_FUNCTION_INFO_V1(advisory_lock_has_registry);
 PG_FUNCTION_INFO_V1(advisory_lock_reset_stats);
-
-/* May the user see names that belong to the role?  As in pg_stat_activity. */
-static bool
-may_see_names_of(Oid role)
-{
-	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-		(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
-}
-
-/* Set a column to a name, or to why it is not shown. */
-static void
-set_name_column(Datum *value, bool *isnull, const char *name, bool may_see)
-{
-	*isnull = name == NULL;
-	if (name)
-		*value = CStringGetTextDatum(may_see ? name : "<insufficient privilege>");
-}
 
 /* Set a column to a time, where 0 is none. */
 static void

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * labels.c
+ *	  Names that an administrator gives to keys.
+ *
+ * A lock that is taken by its key has no name; what it is for can be told by a
+ * label.  Labels are rows of a table, which is dumped and restored.  Like a
+ * fence, a label belongs by name to the role that gave it: whether a role sees
+ * it is decided as for the names of locks.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "base/owner.h"
+#include "base/title.h"
+#include "functions/arguments.h"
+#include "functions/row.h"
+#include "functions/visible.h"
+
+PG_FUNCTION_INFO_V1(advisory_lock_label_key);
+PG_FUNCTION_INFO_V1(advisory_lock_labels);
+
+/* Of key_labels; labels() returns those before. */
+#define OWNER_COLUMN 5
+
+static const Oid column_types[OWNER_COLUMN] = {INT4OID, INT4OID, BOOLOID, TEXTOID, NAMEOID};
+
+/* Each returns the label that was there before, and its owner. */
+#define OLD_LABEL \
+	"WITH old AS (SELECT label, owner FROM advisory_lock.key_labels" \
+	" WHERE key1 OPERATOR(pg_catalog.=) $1 AND key2 OPERATOR(pg_catalog.=) $2" \
+	" AND one_bigint OPERATOR(pg_catalog.=) $3) "
+
+static const char *const SET_LABEL =
+OLD_LABEL "INSERT INTO advisory_lock.key_labels (key1, key2, one_bigint, label, owner)"
+" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key1, key2, one_bigint)"
+" DO UPDATE SET label = EXCLUDED.label, owner = EXCLUDED.owner"
+" RETURNING (SELECT label FROM old), (SELECT owner FROM old)";
+
+static const char *const REMOVE_LABEL =
+"DELETE FROM advisory_lock.key_labels"
+" WHERE key1 OPERATOR(pg_catalog.=) $1 AND key2 OPERATOR(pg_catalog.=) $2"
+" AND one_bigint OPERATOR(pg_catalog.=) $3";
+
+static const char *
+label_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
+{
+	char	   *label = text_to_cstring(PG_GETARG_TEXT_PP(argno));
+
+	if (label[0] == '\0' || strlen(label) > MAX_NAME_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("label of advisory lock %s must have 1 to %d bytes",
+						lock_title(lock), MAX_NAME_BYTES),
+				 errhint("Pass NULL to remove a label.")));
+	return label;
+}
+
+/* The role of that name; invalid if it is gone. */
+static Oid
+role_named(const char *owner)
+{
+	return owner ? get_role_oid(owner, true) : InvalidOid;
+}
+
+/* Say that the label which the last query returned has made way, if it did. */
+static void
+tell_of_replaced(const NamedLock *lock, const char *label)
+{
+	TupleDesc	columns = SPI_tuptable->tupdesc;
+	char	   *old = SPI_getvalue(SPI_tuptable->vals[0], columns, 1);
+	char	   *owner = SPI_getvalue(SPI_tuptable->vals[0], columns, 2);
+
+	if (old == NULL || strcmp(old, label) == 0)
+		return;
+	ereport(NOTICE,
+			(errmsg("label of advisory lock %s is replaced", lock_title(lock)),
+			 may_see_names_of(role_named(owner)) ?
+			 errdetail("It was \"%s\" and is \"%s\" now.", old, label) : 0));
+}
+
+static void
+set_label(const NamedLock *lock, Datum *params, const char *label)
+{
+	Oid			types[OWNER_COLUMN] = {INT4OID, INT4OID, BOOLOID, TEXTOID, NAMEOID};
+
+	params[3] = CStringGetTextDatum(label);
+	params[4] = CStringGetDatum(GetUserNameFromId(GetUserId(), false));
+	execute_as_owner(MEMBER_KEY_LABELS, SET_LABEL, SPI_OK_INSERT_RETURNING, OWNER_COLUMN, types, params);
+	tell_of_replaced(lock, label);
+}
+
+static void
+remove_label(Datum *params)
+{
+	Oid			types[] = {INT4OID, INT4OID, BOOLOID};
+
+	execute_as_owner(MEMBER_KEY_LABELS, REMOVE_LABEL, SPI_OK_DELETE, lengthof(types), types, params);
+}
+
+/*
+ * label_key(key bigint, label text) returns void
+ * label_key(key1 integer, key2 integer, label text) returns void
+ *
+ * Who may call it is for the rights on the function to say.
+ */
+Datum
+advisory_lock_label_key(PG_FUNCTION_ARGS)
+{
+	int			next;
+	NamedLock	lock = key_arg(fcinfo, &next);
+	const char *label = PG_ARGISNULL(next) ? NULL : label_arg(fcinfo, next, &lock);
+	Datum		params[OWNER_COLUMN] = {
+		Int32GetDatum(lock.id.key.key1), Int32GetDatum(lock.id.key.key2),
+		BoolGetDatum(lock.id.key.kind == KEY_BIGINT)
+	};
+
+	PreventCommandIfReadOnly("advisory_lock.label_key()");
+	PreventCommandIfParallelMode("advisory_lock.label_key()");
+	SPI_connect();
+	if (label)
+		set_label(&lock, params, label);
+	else
+		remove_label(params);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+static void
+check_columns(TupleDesc columns)
+{
+	bool		as_made = columns->natts == OWNER_COLUMN;
+
+	for (int i = 0; as_made && i < OWNER_COLUMN; i++)
+		as_made = TupleDescAttr(columns, i)->atttypid == column_types[i];
+	if (!as_made)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"advisory_lock.key_labels\" does not have the columns it was created with")));
+}
+
+static void
+put_label(ReturnSetInfo *rsinfo, HeapTuple row, TupleDesc columns)
+{
+	Datum		values[OWNER_COLUMN];
+	bool		nulls[OWNER_COLUMN];
+
+	heap_deform_tuple(row, columns, values, nulls);
+	if (!may_see_names_of(role_named(NameStr(*DatumGetName(values[OWNER_COLUMN - 1])))))
+		set_name_column(&values[3], &nulls[3], "", false);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * labels(OUT key1 integer, OUT key2 integer, OUT one_bigint boolean,
+ *		  OUT label text) returns setof record
+ *
+ * For the view locks.  Reads the table without rights on it, which callers do
+ * not have, and without a lock that a standby could not give.
+ */
+Datum
+advisory_lock_labels(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Relation	rel = table_open(member_relation(MEMBER_KEY_LABELS), AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	check_columns(RelationGetDescr(rel));
+	InitMaterializedSRF(fcinfo, 0);
+	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	while ((row = systable_getnext(scan)) != NULL)
+		put_label(rsinfo, row, RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return (Datum) 0;
+}

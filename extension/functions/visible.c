@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * visible.c
+ *	  Whose names a role may see.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "functions/visible.h"
+
+/* May the user see names that belong to the role?  As in pg_stat_activity. */
+bool
+may_see_names_of(Oid role)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
+}
+
+/* Set a column to a name, or to why it is not shown. */
+void
+set_name_column(Datum *value, bool *isnull, const char *name, bool may_see)
+{
+	*isnull = name == NULL;
+	if (name)
+		*value = CStringGetTextDatum(may_see ? name : "<insufficient privilege>");
+}

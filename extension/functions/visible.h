@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * visible.h
+ *	  Whose names a role may see.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VISIBLE_H
+#define VISIBLE_H
+
+extern bool may_see_names_of(Oid role);
+extern void set_name_column(Datum *value, bool *isnull, const char *name, bool may_see);
+
+#endif							/* VISIBLE_H */
