@@ -29,11 +29,15 @@ need_for_build() {
 need_for_tests() {
 	need required perl command -v prove
 	need required libipc-run-perl perl -MIPC::Run -MIO::Pty -e 1
+	need wanted etcd-server command -v etcd
 	need wanted g++ command -v g++
 	need wanted gdb command -v gdb
+	need wanted haproxy env PATH="$PATH:/usr/sbin:/sbin" haproxy -v
 	need wanted iproute2 env PATH="$PATH:/usr/sbin:/sbin" ip -V
+	need wanted patroni command -v patroni
 	need wanted pgbouncer env PATH="$PATH:/usr/sbin:/sbin" pgbouncer -V
 	need wanted pkg-config command -v pkg-config
+	need wanted supervisor command -v supervisord
 	need wanted tmux command -v tmux
 	need wanted valgrind command -v valgrind
 }
@@ -56,7 +60,8 @@ apt_as_root() {
 	"${as_root[@]}" bash "$scripts/lib/apt-install" "$@"
 }
 
-# Installs what the need_* functions found missing.
+# Installs what the need_* functions found missing; if that is not possible, as
+# where one of them cannot be had, at least what is required.
 install_missing() {
 	local all=("${required[@]}" "${wanted[@]}") status=0
 
@@ -67,7 +72,8 @@ install_missing() {
 		return 0
 	elif [ $status -gt 128 ]; then
 		exit $status			# interrupted
-	elif [ ${#required[@]} != 0 ]; then
+	elif [ ${#required[@]} != 0 ] &&
+		{ [ ${#wanted[@]} = 0 ] || ! apt_as_root "${required[@]}"; }; then
 		echo "They could not be installed from here.  As root, run:" >&2
 		echo "    apt-get install ${all[*]}" >&2
 		return 1
