@@ -236,6 +236,7 @@ sub keep_file
 	my %check = (
 		c => \&compile_c,
 		crontab => \&run_crontab,
+		haproxy => \&check_haproxy,
 		json => sub { return eval { JSON::PP::decode_json($text) } },
 		sh => sub { return $self->run_command_here('bash', '-n', $file) },
 		yaml => \&check_yaml);
@@ -283,26 +284,48 @@ sub run_crontab
 	return 1;
 }
 
-# Every command in it that begins with withlock is one that runs.
+# Every command in it that begins with withlock is one that runs, and every
+# query for an exporter of metrics has the columns that are described.
 sub check_yaml
 {
 	my ($self, $text) = @_;
 	my $documents = eval { CPAN::Meta::YAML->read_string($text) } or return;
-	my @commands;
+	my (@commands, @metrics);
 	my @left = @$documents;
 
 	while (defined(my $item = shift @left))
 	{
 		push @left, grep { ref } ref $item eq 'HASH' ? values %$item : @$item;
-		push @commands, $item->{command}
-		  if ref $item eq 'HASH' and ref $item->{command} eq 'ARRAY' and $item->{command}[0] eq 'withlock';
+		next if ref $item ne 'HASH';
+		push @commands, $item->{command} if ref $item->{command} eq 'ARRAY' and $item->{command}[0] eq 'withlock';
+		push @metrics, $item if ref $item->{metrics} eq 'ARRAY';
 	}
 	foreach my $command (@commands)
 	{
 		$self->make_programs("@$command");
 		$self->run_command_here(@$command) or return;
 	}
-	return 1;
+	return !grep { !$self->check_metrics($_) } @metrics;
+}
+
+sub check_metrics
+{
+	my ($self, $item) = @_;
+	my $described = join '|', map { keys %$_ } @{ $item->{metrics} };
+
+	$self->run_command_here('psql', '-XqA', '-P', 'footer=off', '-c', $item->{query}) or return;
+	my ($columns) = $self->{said} =~ /\A(.*)/;
+	return 1 if $columns eq $described;
+	$self->{said} = "columns: $columns\ndescribed: $described";
+	return 0;
+}
+
+sub check_haproxy
+{
+	my ($self, undef, $file) = @_;
+
+	return missing_program('haproxy')
+	  || $self->run_command_here('sh', '-c', 'PATH=$PATH:/usr/sbin:/sbin haproxy -c -f "$1"', 'sh', $file);
 }
 
 # systemd complains about programs that are not there, which ours are not.
