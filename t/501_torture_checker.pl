@@ -98,6 +98,8 @@ sees('P3', 'the resource took a lower token', $good . "90 end 0 resource - 0 0 a
 
 sees('P4', 'a token is given twice', $good =~ s/ a 11 / a 10 /gr);
 sees('P4', 'a token is lower than one given before', $good =~ s/^0 .*\n//mr =~ s/^5 /26 /mr =~ s/ a 11 / a 9 /gr);
+sees('P4', 'who waited got its token before the grant', $good =~ s/^5 /0 /mr =~ s/ a 10 / a 12 /gr);
+sees('', '... which is not known of a holder that was never heard of again', $good =~ s/^5 /0 /mr =~ s/ a 10 / a 12 /gr =~ s/^4[012] .*\n//gmr);
 my $timeline = 1 << 48;
 sees('', 'a former primary may give lower ones',
 	$good =~ s/^5 /26 /mr =~ s/ a 10 / sprintf ' a %d ', 2 * $timeline + 10 /ger =~ s/ a 11 / sprintf ' a %d ', $timeline + 11 /ger);

@@ -109,7 +109,9 @@ sub by_name
 	return values %groups;
 }
 
-# P1: no two sessions of a server have an exclusive lock at once.
+# P1: no two sessions of a server have an exclusive lock at once.  And P4: of two
+# that had it one after the other, both for certain, the second has the higher
+# token, though both may have asked at once.
 sub check_grants
 {
 	my ($self) = @_;
@@ -123,6 +125,9 @@ sub check_grants
 			$self->violation('P1', shown($before) . ' and ' . shown($op) . ' both held it for certain',
 				$op->{held}, min($before->{certain}, $op->{certain}), $op->{name})
 			  if $before && $before->{certain} > $op->{held};
+			$self->violation('P4', shown($op) . ' held it after ' . shown($before) . ', for certain, with a lower token',
+				$before->{held}, $op->{held}, $op->{name})
+			  if $before && $before->{certain} <= $op->{held} && $before->{token} > $op->{token};
 			$before = $op if !$before || $op->{certain} > $before->{certain};
 		}
 	}
