@@ -60,7 +60,7 @@ bool
 advl_arrays_fill(advl_arrays *a, const advl_lock *list)
 {
 	for (; list != NULL; list = list->next)
-		advl_arrays_add(a, list, list->count);
+		advl_arrays_add(a, list, list->count + list->unsure);
 	return close_arrays(a);
 }
 

@@ -90,9 +90,20 @@ send_question(advlock *h, const char *sql, int answer_ms)
 {
 	advl_statement statements[ADVL_MAX_STATEMENTS];
 	int			n = build(h, statements, sql, advl_in_transaction(h),
-						  h->op.question->limited);
+						  h->op.question->limited || !h->own_conn);
 
 	return advl_send(h, statements, n, answered, answer_ms);
+}
+
+/* The answer, or the error that came before it. */
+static int
+answer_at(const advlock *h)
+{
+	int			i = 0;
+
+	while (i < h->op.asked_at && advl_done(h->op.results[i]))
+		i++;
+	return i;
 }
 
 /*
@@ -102,12 +113,13 @@ send_question(advlock *h, const char *sql, int answer_ms)
 static advlock_result
 answered(advlock *h)
 {
-	PGresult   *answer = h->op.results[h->op.asked_at];
+	int			at = answer_at(h);
+	PGresult   *answer = h->op.results[at];
 
 	if (PQresultStatus(answer) == PGRES_TUPLES_OK || advl_state(answer)[0] == '\0' ||
 		h->op.asked_core)
 	{
-		h->op.results[h->op.asked_at] = h->op.results[0];
+		h->op.results[at] = h->op.results[0];
 		h->op.results[0] = answer;
 		return h->op.on_answer(h);
 	}

@@ -46,6 +46,15 @@ timeout_text(advl_number buf, int64_t deadline)
 	return buf;
 }
 
+/* What the call has not done it has undone; but an error can come after it. */
+static advlock_result
+failed(advlock *h, const PGresult *res)
+{
+	advlock_result r = advl_server_error(h, res);
+
+	return r == ADVLOCK_INVALID ? r : advl_take_back(h, r);
+}
+
 static advlock_result
 senseless(advlock *h)
 {
@@ -60,7 +69,7 @@ acquired(advlock *h)
 	int64_t		permit = 0;
 
 	if (!advl_rows(row))
-		return advl_server_error(h, row);
+		return failed(h, row);
 	if (advl_is_null(row, 0))
 		return advl_busy(h, h->op.wanted);
 	if (!advl_number_at(row, 0, 0, &h->op.wanted->token))
@@ -93,7 +102,7 @@ acquired_many(advlock *h)
 	const PGresult *row = h->op.results[h->op.asked_at];
 
 	if (!advl_rows(row))
-		return advl_server_error(h, row);
+		return failed(h, row);
 	if (advl_is_null(row, 0))
 		return advl_fail(h, ADVLOCK_BUSY, "the locks are held by other sessions");
 	if (!read_tokens(h->op.wanted, advl_value(row, 0)))

@@ -50,6 +50,7 @@ typedef struct advl_lock
 	bool		shared;
 	int			permit;			/* 0: not a permit */
 	int			count;			/* how often it must be unlocked */
+	int			unsure;			/* ... and may have to beyond that */
 	int64_t		token;			/* 0: none */
 	char		name[];
 } advl_lock;
@@ -118,6 +119,7 @@ typedef struct advl_operation
 	advl_handler when_taken;	/* called when all that was wanted is taken */
 	int			pause_ms;		/* before the next look for a free permit */
 	advlock_result outcome;		/* to be returned when cleaned up */
+	int			attempts;		/* ... to do so, that have failed */
 
 	/* A question about locks. */
 	advl_arrays arrays;
@@ -284,7 +286,14 @@ extern advlock_result advl_check_transaction(advlock *h);
 extern const char *advl_mode_text(const advl_lock *lock);
 extern advlock_result advl_take_wanted(advlock *h);
 extern advlock_result advl_take_all(advlock *h);
+
+/* === leftover.c === */
+
+/* End the operation with a failure, giving back what is in op.taken. */
 extern advlock_result advl_give_up(advlock *h, advlock_result outcome);
+
+/* The same after an error that may have left something of op.wanted held, too. */
+extern advlock_result advl_take_back(advlock *h, advlock_result outcome);
 
 /* === permit.c === */
 extern advlock_result advl_take_permit(advlock *h);

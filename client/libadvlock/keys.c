@@ -50,28 +50,6 @@ advl_mode_text(const advl_lock *lock)
 	return lock->shared ? "ShareLock" : "ExclusiveLock";
 }
 
-/* What was taken in vain is given back: the operation is over. */
-static advlock_result
-cleaned_up(advlock *h)
-{
-	if (!advl_rows(h->op.results[0]))
-		return advl_lose_because(h, "could not release locks that were taken in vain");
-	return h->op.outcome;
-}
-
-/* End the operation with a failure, holding nothing of what it wanted. */
-advlock_result
-advl_give_up(advlock *h, advlock_result outcome)
-{
-	advlock_result r;
-
-	h->op.outcome = outcome;
-	if (h->op.taken == NULL)
-		return outcome;
-	r = advl_send_release(h, h->op.taken, cleaned_up, ADVL_ANSWER_MS);
-	return r == ADVLOCK_NOMEM ? advl_lose_because(h, advlock_error(NULL)) : r;
-}
-
 static void
 wanted_to_taken(advlock *h)
 {
@@ -95,32 +73,29 @@ not_granted(advlock *h, bool timed_out, const PGresult *attempt)
 
 /*
  * The attempt failed with an error although pg_locks shows the lock.  After a
- * timeout it counts as granted; after anything else it must go, unless it was
- * held before.
+ * timeout it counts as granted; after anything else it must go.
  */
 static advlock_result
 granted_with_error(advlock *h, bool timed_out, const PGresult *attempt)
 {
-	const advl_lock *lock = h->op.wanted;
-
-	if (timed_out || advl_find_mode(h->held, lock->name, lock->shared) == NULL)
-		wanted_to_taken(h);
-	return timed_out ? take_next(h) : advl_give_up(h, advl_server_error(h, attempt));
+	if (!timed_out)
+		return advl_take_back(h, advl_server_error(h, attempt));
+	wanted_to_taken(h);
+	return take_next(h);
 }
 
 /*
- * The look failed: unless it was held before, release what may be held.  A
- * name that the database cannot hold was never taken.
+ * The look failed, so nobody knows whether the attempt was granted.  A name
+ * that the database cannot hold was never taken.
  */
 static advlock_result
 not_seen(advlock *h, const PGresult *attempt, const PGresult *look)
 {
-	const advl_lock *lock = h->op.wanted;
-
 	if (advl_meaning(advl_state(attempt)) == ADVLOCK_INVALID)
 		return advl_give_up(h, advl_server_error(h, attempt));
-	if (advl_rows(attempt) || advl_find_mode(h->held, lock->name, lock->shared) == NULL)
-		wanted_to_taken(h);
+	if (!advl_rows(attempt) || advl_refused(attempt))
+		return advl_take_back(h, advl_server_error(h, look));
+	wanted_to_taken(h);
 	return advl_give_up(h, advl_server_error(h, look));
 }
 

@@ -39,7 +39,7 @@ left_queue(advlock *h)
 	advl_lock  *permit = h->op.permit;
 
 	if (!advl_rows(h->op.results[0]))
-		return advl_server_error(h, h->op.results[0]);
+		return advl_take_back(h, advl_server_error(h, h->op.results[0]));
 	h->op.permit = NULL;
 	advl_hold(h, permit);
 	return ADVLOCK_OK;
@@ -52,7 +52,7 @@ searched(advlock *h)
 	int64_t		permit;
 
 	if (PQresultStatus(row) != PGRES_TUPLES_OK)
-		return advl_give_up(h, advl_server_error(h, row));
+		return advl_take_back(h, advl_server_error(h, row));
 	if (PQntuples(row) > 0)
 	{
 		if (!advl_number_at(row, 0, 0, &permit) || permit < 1 ||

@@ -67,7 +67,7 @@ advlock_result
 advl_unlock_one(advlock *h, advl_lock *lock)
 {
 	h->op.released = lock;
-	advl_arrays_add(&h->op.arrays, lock, 1);
+	advl_arrays_add(&h->op.arrays, lock, lock->count > 1 ? 1 : 1 + lock->unsure);
 	if (!advl_arrays_fill(&h->op.arrays, NULL))
 		return advl_no_memory(h);
 	return advl_ask(h, &release_question, unlocked, ADVL_ANSWER_MS);

@@ -78,6 +78,7 @@ typedef struct test_case
 
 /* Each ends with an entry without a name. */
 extern const test_case argument_tests[];
+extern const test_case canceled_tests[];
 extern const test_case close_tests[];
 extern const test_case failure_tests[];
 extern const test_case interrupt_tests[];

@@ -104,7 +104,7 @@ sub compile
 
 Names of the tests of client/tests/advlock_test that make sense in any of the
 places: any, extension, plain, pooler, standby, tcp, stub,
-cockroach, traps, fake.
+cockroach, traps, fake, spoiled.
 
 =cut
 
