@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"		/* PostgreSQL 19 has get_database_name() there */
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
