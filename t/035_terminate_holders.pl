@@ -102,6 +102,19 @@ SKIP:
 	is($as{bob}->sqlstate_of($TERMINATE), '42501', 'nor then');
 	is($as{operator}->query($TERMINATE), 0, 'a member of pg_signal_backend may, and who waits stays');
 	cmp_ok($waiter->finish, '>', 0, 'and gets the lock at once');
+	$waiter->query('SELECT advisory_lock.unlock_all()');
+
+	# Who leaves a shorter delay later does not come by the longer one.
+	my ($long, $short) = (holder('alice'), holder('bob'));
+	$long->query("SET advisory_lock.lock_delay = '1 h'");
+	$short->query("SET advisory_lock.lock_delay = '1 s'");
+	foreach my $session ($long, $short)
+	{
+		is($superuser->query('SELECT pg_terminate_backend(' . $session->pid . ')'), 't', 'a holder is lost');
+		is_gone($session, 'and is gone');
+	}
+	is($as{bob}->sqlstate_of($TERMINATE), '42501', 'the longer delay stays with the one who left it');
+	is($as{alice}->query("SELECT advisory_lock.try_lock('job')"), 'f', 'and goes on');
 }
 
 done_testing();

@@ -73,6 +73,19 @@ is( $session{bob}->query("SELECT string_agg(l.name, ', ') FROM pg_stat_activity 
 is($session{bob}->sqlstate_of("SELECT advisory_lock.label($key1, $key2, pg_backend_pid(), 'bob'::regrole)"),
 	'42883', 'nobody is asked whose session it is');
 
+# Nor does a delay show it that is left under the key.
+SKIP:
+{
+	skip 'no registry', 1 if $node->psql('postgres', 'SELECT FROM advisory_lock.stats') != 0;
+
+	$raw->query("SELECT pg_advisory_unlock_all(), set_config('advisory_lock.lock_delay', '1h', false)");
+	$raw->query("SELECT advisory_lock.lock($key1, $key2)");
+	$raw->quit;
+	wait_until { $session{bob}->query("SELECT count(*) FROM advisory_lock.locks WHERE $of_alice AND pid IS NULL") eq '1' }
+	'a delay is left';
+	is($session{bob}->query($shown), $hidden, 'who leaves a delay under a key does not see its name');
+}
+
 # Statistics are reset by those who may.
 is($session{bob}->sqlstate_of('SELECT advisory_lock.reset_stats()'),
 	'42501', 'an ordinary role may not reset statistics');

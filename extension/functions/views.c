@@ -137,8 +137,7 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 		Oid			role = InvalidOid;
 		char	   *name = name_by_key(reg, key, &role);
 
-		set_name_column(&values[0], &nulls[0], name,
-						may_see_names_of(role) || may_see_names_of(delays[i].role));
+		set_name_column(&values[0], &nulls[0], name, may_see_names_of(role));
 		values[1] = Int32GetDatum(key.key1);
 		values[2] = Int32GetDatum(key.key2);
 		values[3] = TimestampTzGetDatum(delay_ends_at(&delays[i]));

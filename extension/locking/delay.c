@@ -109,7 +109,9 @@ put_delay(Registry *reg, LockKey key, int64 until)
 		table_link(&reg->delays, delay, delay_hash(key));
 		pg_atomic_fetch_add_u32(&reg->state->delays_kept, 1);
 	}
-	delay->until = Max(delay->until, until);
+	if (delay->until >= until)
+		return;					/* longer, and not ours to lift */
+	delay->until = until;
 	delay->role = MyProc->roleId;
 }
 

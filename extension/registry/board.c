@@ -143,6 +143,8 @@ enter_in_table(Registry *reg, const NameId *name)
 	label->name = *name;
 	label->pid = MyProcPid;
 	label->place = 0;
+	label->role = GetUserId();
+	label->token = 0;
 	label->acquired_at = label->delayed_until = 0;
 	label->delay_reason = NOT_DELAYED;
 	LWLockAcquire(lock, LW_EXCLUSIVE);

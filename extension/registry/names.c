@@ -120,6 +120,7 @@ static void
 fill_entry(NameEntry *entry, const NamedLock *lock)
 {
 	entry->id = lock->id;
+	entry->role = GetUserId();	/* before anybody finds it */
 	entry->has_namesake = false;
 	reset_name_statistics(entry);
 
