@@ -160,6 +160,18 @@ cmp_ok(time - $end_began_at, '<', 3, 'a session that holds 6,000 locks ends at o
 is($observer->query("SELECT count(*) FROM advisory_lock.locks WHERE pid IS NULL AND name LIKE 'many %'"),
 	'6000', 'and keeps others off all of them');
 
+# Who shares a lock does not get all of it before the others' time.
+my ($lost, $sharer) = map { session($node) } 1 .. 2;
+$_->query("SELECT advisory_lock.lock_shared('shared')") foreach $lost, $sharer;
+$lost->query("SET advisory_lock.lock_delay = '1h'");
+terminate($lost);
+wait_until { $observer->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'shared' AND pid IS NULL") eq '1' }
+'one of two who share a lock is lost';
+is($sharer->query("SELECT advisory_lock.try_lock('shared')"), 'f', 'the other is kept off from all of it');
+is($sharer->query("SELECT advisory_lock.try_lock_shared('shared')"), 't', 'but keeps its share');
+is($sharer->query("SELECT advisory_lock.unlock_all()"), '1', '... which is one lock');
+$_->quit foreach $lost, $sharer;
+
 # === After a restart what was held is unknown: the acquirer's own delay ===
 
 my %stop = (

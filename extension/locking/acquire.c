@@ -90,7 +90,7 @@ wait_for_all(Acquisition *acquisition, const Deadline *deadline)
 	{
 		Grant	   *grant = &acquisition->grants[i];
 
-		if (!grant->held_before && !wait_out_delay(grant->lock, deadline))
+		if (!grant->same_token && !wait_out_delay(grant->lock, deadline))
 			return i;
 	}
 	return acquisition->count;
