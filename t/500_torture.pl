@@ -3,6 +3,7 @@
 # A little torture: everybody who can lock, on a server that dies in
 # every way, and nothing that must never be seen.  scripts/torture does it for
 # longer; an argument says how long here: "prove ... t/500_torture.pl :: 120".
+# Needs PG_TEST_EXTRA=torture, since every run is another one.
 # A failure shows the seed, with which the same is done again.
 
 use strict;
@@ -20,6 +21,7 @@ use Torture::Picture;
 use Torture::Report;
 use Torture::Run;
 
+plan skip_all => 'PG_TEST_EXTRA has no "torture"' if ($ENV{PG_TEST_EXTRA} // '') !~ /\btorture\b/;
 plan skip_all => $_ for grep { defined } cannot_compile();
 
 my $seconds = $ARGV[0] // 20;
