@@ -135,6 +135,7 @@ my $queue = <<'EOT';
 EOT
 $verdict = sees('FIFO', 'who asked later is served first', $queue);
 is($verdict->{figures}{queued}, 1, 'who was seen waiting is counted');
+sees('', 'who was seen may have asked anew since the look', $queue =~ s/sample - 0/sample - 4/r);
 sees('', 'without a sample nobody knows who came first', $queue =~ s/^10 .*\n//mr);
 
 sees('REASON', 'a lock is lost for no reason', $late =~ s/^20 .*\n//mr =~ s/^40 .*\n//mr . "31 one 11.1 lost a 10 101\n");

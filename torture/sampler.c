@@ -42,14 +42,16 @@ run_sampler(const Orders *orders)
 	while (!stopping)
 	{
 		PGresult   *res;
+		int64_t		asked;
 
 		if (conn == NULL)
 			conn = PQconnectdb(orders->conninfo);
 		PQsetNoticeProcessor(conn, be_quiet, NULL);
 		history_next_op();
+		asked = history_now();
 		res = PQexec(conn, look_at);
 		if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1)
-			history_event("sample", NULL, 0, PQbackendPID(conn), PQgetvalue(res, 0, 0));
+			history_event("sample", NULL, asked, PQbackendPID(conn), PQgetvalue(res, 0, 0));
 		PQclear(res);
 		if (PQstatus(conn) != CONNECTION_OK)
 		{

@@ -266,7 +266,7 @@ sub check_queue
 			my $name = $self->{names}{$key} // next;
 			foreach my $lock (grep { $_->[1] eq 'w' } @{ $sample->{locks}{$key} })
 			{
-				my ($op) = grep { $_->{name} eq $name && $_->{invoke} < $sample->{at} && $_->{held} > $sample->{at} }
+				my ($op) = grep { $_->{name} eq $name && $_->{invoke} < $sample->{asked} && $_->{held} > $sample->{at} }
 				  @{ $of_pid{ $lock->[0] } // [] };
 				$op->{waits_since} //= $sample->{at} if $op;
 			}

@@ -14,7 +14,7 @@ in the order of time, times in ns:
   ops      { who, id, name, token, backend, invoke, held, end, certain, outcome, ... }
            one for each lock that was waited for or held
   faults   { kind, name, process, begin, end }
-  samples  { at, locks => { key => [ [pid, state, start], ... ] } }
+  samples  { asked, at, locks => { key => [ [pid, state, start], ... ] } }
   events   { event name => [ [at, who, id, name, token, process, detail], ... ] }, the others
 
 C<end> is the last time at which a holder was seen at work; C<certain> the last
@@ -47,7 +47,7 @@ sub read_history
 		# the end of a line may be missing where its writer was killed
 		next if @event != 8;
 		if ($of_op{ $event[3] }) { note_op(\%op, @event); }
-		elsif ($event[3] eq 'sample') { push @samples, { at => $event[0], locks => locks_of($event[7]) }; }
+		elsif ($event[3] eq 'sample') { push @samples, sample_of(@event); }
 		else { push @{ $events{ $event[3] } }, [ @event[ 0 .. 2, 4 .. 7 ] ]; }
 	}
 	my @ops = sort { ($a->{held} // $a->{invoke}) <=> ($b->{held} // $b->{invoke}) }
@@ -94,6 +94,14 @@ sub note_outcome
 	if ($event eq 'refused') { $op->{refused} = $detail; return; }
 	@$op{ 'outcome', 'outcome_at', 'reason' } = ($event, $at, $detail);
 	return;
+}
+
+# What was seen was so at some time from the question to the answer.
+sub sample_of
+{
+	my ($at, $asked, $locks) = @_[ 0, 5, 7 ];
+
+	return { at => $at, asked => $asked || $at, locks => locks_of($locks) };
 }
 
 sub locks_of
