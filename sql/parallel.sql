@@ -17,6 +17,8 @@ CREATE FUNCTION safe_fence(name text, token bigint) RETURNS void PARALLEL SAFE L
 AS 'BEGIN PERFORM advisory_lock.fence(name, token); END';
 CREATE FUNCTION safe_unlock_all() RETURNS integer PARALLEL SAFE LANGUAGE plpgsql
 AS 'BEGIN RETURN advisory_lock.unlock_all(); END';
+CREATE FUNCTION safe_terminate_holders(name text) RETURNS integer PARALLEL SAFE LANGUAGE plpgsql
+AS 'BEGIN RETURN advisory_lock.terminate_holders(name); END';
 
 -- The setting has a name of its own in each major, as ever for debugging.
 SELECT set_config(name, 'regress', false) AS forced FROM pg_settings
@@ -30,6 +32,7 @@ SELECT safe_acquire_permit('a');
 SELECT safe_unlock('a');
 SELECT safe_fence('a', 1);
 SELECT safe_unlock_all();
+SELECT safe_terminate_holders('a');
 
 -- The functions as they are keep the plan serial.
 SELECT advisory_lock.lock('a') > 0 AS locked, advisory_lock.is_locked('a');
@@ -38,4 +41,4 @@ SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_p
 
 SELECT set_config(name, 'off', false) AS forced FROM pg_settings
 WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
-DROP FUNCTION safe_lock, safe_xact_lock, safe_try_lock_many, safe_acquire_permit, safe_unlock, safe_fence, safe_unlock_all;
+DROP FUNCTION safe_lock, safe_xact_lock, safe_try_lock_many, safe_acquire_permit, safe_unlock, safe_fence, safe_unlock_all, safe_terminate_holders;

@@ -16,6 +16,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#include "tcop/utility.h"
 #include "utils/fmgrprotos.h"
 
 #include "functions/arguments.h"
@@ -136,6 +137,8 @@ terminate_holders(const NamedLock *lock)
 	int			terminated = 0;
 	ListCell   *cell;
 
+	/* A worker would end its own leader, with whose locks it has to do. */
+	PreventCommandIfParallelMode("advisory_lock.terminate_holders()");
 	(void) registry_attach();
 	(void) lift_delay(lock);
 	pids = holder_pids(&lock->tag);
