@@ -18,39 +18,11 @@ plan skip_all => "$missing is not installed" if $missing;
 $ENV{PATH} .= ':/usr/sbin:/sbin';
 
 my $node = start_node('main');
-my $user = $node->safe_psql('postgres', 'SELECT current_user');
 $node->safe_psql('postgres', 'CREATE DATABASE bare');
-
-# Starts a pgbouncer and returns how to connect to it, but for the database.
-sub start_pooler
-{
-	my ($mode, $size) = @_;
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $host = $node->host;
-	my $port = $node->port;
-
-	append_to_file("$directory/users", qq{"$user" ""\n});
-	append_to_file("$directory/ini", <<"EOT");
-[databases]
-* = host=$host port=$port
-[pgbouncer]
-listen_addr =
-listen_port = 5000
-unix_socket_dir = $directory
-auth_type = trust
-auth_file = $directory/users
-pool_mode = $mode
-default_pool_size = $size
-logfile = $directory/log
-EOT
-	start_program({}, 'pgbouncer', "$directory/ini");
-	wait_until { -S "$directory/.s.PGSQL.5000" } 'pgbouncer listens';
-	return "host=$directory port=5000 user=$user dbname=";
-}
 
 # --- Transaction mode: two clients share one server connection
 
-my $pool = start_pooler('transaction', 1);
+my $pool = start_pooler($node, 'transaction', 1);
 
 my $ended = withlock('x', '--db', "${pool}postgres", '--', 'echo', 'run');
 is($ended->status, 69, 'a pooler is refused with 69');
@@ -59,7 +31,7 @@ like($ended->stderr, qr/pooler/, '... with the reason');
 like($ended->stderr, qr/^withlock: hint: .*--transaction.*--allow-pooler/m, '... and what can be done');
 
 # Two server connections now, so that the two locks can be held apart at all.
-my $pair = start_pooler('transaction', 2);
+my $pair = start_pooler($node, 'transaction', 2);
 foreach my $database ('postgres', 'bare')
 {
 	my @transaction = ('x', '--db', "$pair$database", '--transaction');
@@ -115,7 +87,7 @@ $keeper->quit;
 
 # --- Session mode
 
-my $sessions = start_pooler('session', 5);
+my $sessions = start_pooler($node, 'session', 5);
 is(withlock('x', '--db', "${sessions}postgres", 'true')->status, 69, 'in session mode it is refused, too');
 my @allowed = ('x', '--db', "${sessions}postgres", '--allow-pooler');
 my $holder = start_withlock(@allowed, '--', 'sleep', '60');
@@ -149,7 +121,7 @@ note sprintf '%.1f ms after', 1000 * ($next->stdout - $last);
 
 # --- Transaction mode all the same: the statements come to several sessions
 
-my $wrong = start_pooler('transaction', 2);
+my $wrong = start_pooler($node, 'transaction', 2);
 my $other = start_withlock('other', '--db', "${wrong}postgres", '--transaction', '--', 'sleep', '60');
 $other->wait_command;
 my $misled = start_withlock('x', '--db', "${wrong}postgres", '--allow-pooler', '--', 'sleep', '60');

@@ -255,31 +255,7 @@ SKIP:
 	skip "$missing is not installed", 1 if $missing;
 
 	local $ENV{PATH} = "$ENV{PATH}:/usr/sbin:/sbin";
-	my $user = $node->safe_psql('postgres', 'SELECT current_user');
-	my $start_pooler = sub
-	{
-		my ($size) = @_;
-		my $directory = PostgreSQL::Test::Utils::tempdir_short();
-
-		append_to_file("$directory/users", qq{"$user" ""\n});
-		append_to_file("$directory/ini", <<"EOT");
-[databases]
-* = host=$host port=$port
-[pgbouncer]
-listen_addr =
-listen_port = 5000
-unix_socket_dir = $directory
-auth_type = trust
-auth_file = $directory/users
-pool_mode = transaction
-default_pool_size = $size
-logfile = $directory/log
-EOT
-		start_program({}, 'pgbouncer', "$directory/ini");
-		wait_until { -S "$directory/.s.PGSQL.5000" } 'pgbouncer listens';
-		return "host=$directory port=5000 user=$user dbname=";
-	};
-	my $pooled = $start_pooler->(1);
+	my $pooled = start_pooler($node, 'transaction', 1);
 	my $sql = q{SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
 		WHERE name IN ('statement_timeout', 'lock_timeout', 'search_path', 'advisory_lock.allow_standby', 'default_transaction_read_only',
 			'transaction_read_only', 'idle_session_timeout', 'idle_in_transaction_session_timeout')};
@@ -304,7 +280,7 @@ EOT
 	my $busy = start_withlock('x', '-d', conninfo($node), @no_delay, '--', 'sleep', '1000');
 	$busy->wait_command;
 	my $waits = Terminal->new(columns => 120);
-	$waits->type("withlock x -d '" . $start_pooler->(3) . "postgres' --transaction true\n");
+	$waits->type("withlock x -d '" . start_pooler($node, 'transaction', 3) . "postgres' --transaction true\n");
 	my $line = $waits->wait_for(qr/waiting \d+ s, [^\r]*held[^\r]*by pid[^\r]*waiting/);
 	unlike($line, qr/ahead/, 'behind a pooler nobody is ahead');
 	like($line, qr/; 1 waiting$/, '... and one waits');

@@ -9,7 +9,7 @@ use warnings FATAL => 'all';
 
 use FindBin;
 use Getopt::Long;
-use lib "$FindBin::RealBin/lib";
+use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../t/lib";
 
 use Torture::Checker;
 use Torture::History;

@@ -34,12 +34,14 @@ use POSIX ();
 use Time::HiRes ();
 
 use AdvisoryLock;
+use AdvisoryLock::Pooler;
 
 our @EXPORT = qw(
   children_of
   command_under
   process_state
   start_withlock
+  start_pooler
   start_program
   withlock
 );
@@ -129,6 +131,26 @@ sub become_program
 	no warnings 'exec';
 	exec { $command[0] } @command;
 	return;
+}
+
+=pod
+
+=item start_pooler(node, mode, size)
+
+Starts a pgbouncer and returns how to connect to it, but for the database.
+
+=cut
+
+sub start_pooler
+{
+	my ($node, $mode, $size) = @_;
+
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	my $user = $node->safe_psql('postgres', 'SELECT current_user');
+	my $server = 'host=' . $node->host . ' port=' . $node->port;
+	start_program({}, 'pgbouncer', configure_pooler($directory, $server, $user, $mode, $size));
+	wait_until { -S "$directory/.s.PGSQL.5000" } 'pgbouncer listens';
+	return "host=$directory port=5000 user=$user dbname=";
 }
 
 =pod

@@ -17,6 +17,7 @@ use IO::Handle;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
+use AdvisoryLock::Pooler;
 use Torture::Faults;
 use Torture::History;
 use Torture::Link;
@@ -141,29 +142,12 @@ sub start_pooler
 
 	return unless grep { -x "$_/pgbouncer" } split /:/, $ENV{PATH};
 	mkdir $directory;
-	open my $users, '>', "$directory/users" or die "users: $!\n";
-	print $users qq{"postgres" ""\n};
-	close $users;
-	open my $ini, '>', "$directory/ini" or die "ini: $!\n";
-	print $ini <<"EOT";
-[databases]
-* = host=$self->{directory} port=$self->{server}{port}
-[pgbouncer]
-listen_addr =
-listen_port = 5000
-unix_socket_dir = $directory
-auth_type = trust
-auth_file = $directory/users
-pool_mode = transaction
-default_pool_size = 4
-logfile = $directory/log
-EOT
-	close $ini;
+	my $file = configure_pooler($directory, "host=$self->{directory} port=$self->{server}{port}", 'postgres', 'transaction', 4);
 	$self->{pooler} = fork // die "fork: $!\n";
 	return if $self->{pooler};
 	open STDOUT, '>>', "$directory/output";
 	open STDERR, '>&', \*STDOUT;
-	{ no warnings 'exec'; exec 'pgbouncer', '-q', "$directory/ini"; }
+	{ no warnings 'exec'; exec 'pgbouncer', '-q', $file; }
 	POSIX::_exit(127);
 }
 
