@@ -116,6 +116,7 @@ permits_arg(FunctionCallInfo fcinfo, int argno, const char *name)
 				 PG_ARGISNULL(argno) ?
 				 errmsg("number of permits of \"%s\" must not be null", name) :
 				 errmsg("number of permits of \"%s\" must be at least 1, not %d",
-						name, permits)));
+						name, permits),
+				 errhint("Pass how many may hold one at the same time.")));
 	return permits;
 }

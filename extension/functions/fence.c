@@ -33,6 +33,8 @@
 #include "base/owner.h"
 #include "tokens/token.h"
 
+#define TOKEN_HINT "Pass what advisory_lock.lock(), advisory_lock.token() or WITHLOCK_TOKEN gave you."
+
 PG_FUNCTION_INFO_V1(advisory_lock_fence);
 PG_FUNCTION_INFO_V1(advisory_lock_forget_fences);
 
@@ -142,13 +144,14 @@ check_token(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("fencing token of advisory lock \"%s\" must not be null", lock->name)));
+				 errmsg("fencing token of advisory lock \"%s\" must not be null", lock->name),
+				 errhint(TOKEN_HINT)));
 	if (!token_was_issued(PG_GETARG_INT64(argno)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("fencing token " INT64_FORMAT " of advisory lock \"%s\" was never issued",
 						PG_GETARG_INT64(argno), lock->name),
-				 errhint("Pass what advisory_lock.lock(), advisory_lock.token() or WITHLOCK_TOKEN gave you.")));
+				 errhint(TOKEN_HINT)));
 }
 
 /*
@@ -190,11 +193,13 @@ older_than_arg(FunctionCallInfo fcinfo, int argno)
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("age of the fences to forget must not be null")));
+				 errmsg("age of the fences to forget must not be null"),
+				 errhint("Pass 0 to forget them all.")));
 	if (is_negative(PG_GETARG_INTERVAL_P(argno)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("age of the fences to forget must not be negative")));
+				 errmsg("age of the fences to forget must not be negative"),
+				 errhint("Pass 0 to forget them all.")));
 	return PG_GETARG_DATUM(argno);
 }
 

@@ -152,7 +152,8 @@ check_columns(TupleDesc columns)
 	if (!as_made)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"advisory_lock.key_labels\" does not have the columns it was created with")));
+				 errmsg("table \"advisory_lock.key_labels\" does not have the columns it was created with"),
+				 errhint("Drop the extension and create it again.")));
 }
 
 static void

@@ -28,12 +28,15 @@ check_names_array(ArrayType *array)
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("array of advisory lock names must have one dimension")));
+				 errmsg("array of advisory lock names must have one dimension, not %d",
+						ARR_NDIM(array)),
+				 errhint("Pass names as ARRAY['a', 'b'].")));
 	if (array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("advisory lock name must not be null"),
-				 errdetail("The array of names contains a null.")));
+				 errdetail("The array of names contains a null."),
+				 errhint("Leave nulls out, as array_remove(names, NULL) does.")));
 	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -79,7 +82,8 @@ name_set_arg(FunctionCallInfo fcinfo, int argno)
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array of advisory lock names must not be null")));
+				 errmsg("array of advisory lock names must not be null"),
+				 errhint("Pass at least one name.")));
 	array = PG_GETARG_ARRAYTYPE_P(argno);
 	check_names_array(array);
 

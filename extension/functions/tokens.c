@@ -15,6 +15,8 @@
 
 #include "tokens/token.h"
 
+#define TOKEN_HINT "Pass the greatest token that was seen anywhere."
+
 PG_FUNCTION_INFO_V1(advisory_lock_raise_tokens);
 
 static int64
@@ -25,16 +27,19 @@ above_arg(FunctionCallInfo fcinfo, int argno)
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("number to raise fencing tokens above must not be null")));
+				 errmsg("number to raise fencing tokens above must not be null"),
+				 errhint(TOKEN_HINT)));
 	if (above < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("number to raise fencing tokens above must be positive, not " INT64_FORMAT,
-						above)));
+						above),
+				 errhint(TOKEN_HINT)));
 	if (!tokens_left_above(above))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("there are no fencing tokens above " INT64_FORMAT, above)));
+				 errmsg("there are no fencing tokens above " INT64_FORMAT, above),
+				 errhint(TOKEN_HINT)));
 	return above;
 }
 

@@ -197,7 +197,8 @@ lift_delay(const NamedLock *lock)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to lift the delay of advisory lock %s",
 						lock_title(lock)),
-				 errdetail("Only roles that may terminate sessions of the role whose session was lost may lift what it left.")));
+				 errdetail("Only roles that may terminate sessions of the role whose session was lost may lift what it left."),
+				 errhint("Call it as a member of that role, or wait until the delay is over.")));
 	LWLockAcquire(&reg->state->delay_lock, LW_EXCLUSIVE);
 	delay = find_delay(reg, lock->id.key);
 	if (delay && delay->role == role)

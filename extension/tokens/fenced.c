@@ -34,7 +34,8 @@ check_columns(TupleDesc columns)
 		TupleDescAttr(columns, TOKEN_COLUMN - 1)->atttypid != INT8OID)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"advisory_lock.fences\" does not have the columns it was created with")));
+				 errmsg("table \"advisory_lock.fences\" does not have the columns it was created with"),
+				 errhint("Drop the extension and create it again.")));
 }
 
 static int64

@@ -113,7 +113,8 @@ lock_sequence_page(Relation sequence, int buffer_lock)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("sequence \"%s\" is damaged", RelationGetRelationName(sequence)),
-				 errdetail("Its file does not hold the one row of a sequence.")));
+				 errdetail("Its file does not hold the one row of a sequence."),
+				 errhint("Drop the extension, create it again, and call advisory_lock.raise_tokens() with the greatest token that was seen anywhere.")));
 	last_seen = (Whereabouts) {
 		RelationGetRelid(sequence), relation_file(sequence), seq.buffer,
 		(char *) seq.data - (char *) BufferGetPage(seq.buffer)

@@ -203,7 +203,8 @@ draw_anew(Oid sequence)
 		ereport(ERROR,
 				(errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
 				 errmsg("the fencing tokens of this database are exhausted"),
-				 errhint("The position of advisory_lock.token_sequence was set too high.")));
+				 errdetail("The position of advisory_lock.token_sequence was set too high."),
+				 errhint("Set it with setval() to the greatest token that was seen anywhere.")));
 	return token;
 }
 
