@@ -53,6 +53,9 @@ is($node->safe_psql('app', "SET ROLE passer_by; $SHOWN"), join(' ', map { "$_=$v
 	'so it does for an ordinary role');
 is($node->safe_psql('app', 'SET ROLE passer_by; SELECT count(*) FROM advisory_lock.known_keys'), scalar(keys %vector),
 	'who sees known_keys, too');
+my @db = ('--db', $node->connstr('app'));
+like((run_command([ 'withlock', '--list', @db ]))[0], qr/^72707369 \(Prisma Migrate\) +exclusive +held/m, 'withlock --list, too');
+like((run_command([ 'withlock', '--list', '--json', @db ]))[0], qr/"key" : 72707369, "tool" : "Prisma Migrate"/, 'with --json');
 $holder->query('SELECT pg_advisory_unlock_all()');
 
 # The halves of a tool's bigint are not its key, nor is the sum of two integers.

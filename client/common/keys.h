@@ -85,7 +85,8 @@
 	" CASE WHEN p.objsubid" ADVL_EQ "2 THEN " ADVL_LOCK_KEY2 " END AS key2," \
 	" CAST(NULL AS pg_catalog.timestamptz) AS delayed_until," \
 	" CASE WHEN p.objsubid" ADVL_EQ "1 THEN CAST(p.classid AS pg_catalog.int8)" \
-	ADVL_OP("<<") "32" ADVL_OP("|") "CAST(p.objid AS pg_catalog.int8) END AS key" \
+	ADVL_OP("<<") "32" ADVL_OP("|") "CAST(p.objid AS pg_catalog.int8) END AS key," \
+	" CAST(NULL AS pg_catalog.text) AS tool" \
 	" FROM pg_catalog.pg_locks AS p LEFT JOIN pg_catalog.pg_stat_activity AS a" \
 	" ON a.pid" ADVL_EQ "p.pid" \
 	" WHERE p.locktype" ADVL_EQ "'advisory'" \

@@ -50,12 +50,14 @@
 	" 'application_name', f.application_name, 'client_addr', f.client_addr," \
 	" 'acquired_at', f.acquired_at, 'waiting_since', f.waiting_since," \
 	" 'token', f.token, 'blocked_by', f.blocked_by, 'key1', f.key1," \
-	" 'key2', f.key2, 'delayed_until', f.delayed_until, 'key', f.key)"
+	" 'key2', f.key2, 'delayed_until', f.delayed_until, 'key', f.key," \
+	" 'tool', f.tool)"
 
 #define LOOK(locks) \
 	"WITH " WANTED ", " FOUND(locks) \
-	" SELECT COALESCE(f.shown, CAST(f.key AS pg_catalog.text)," \
-	" pg_catalog.format('(%s,%s)', f.key1, f.key2)), f.mode," \
+	" SELECT COALESCE(f.shown, pg_catalog.concat(COALESCE(CAST(f.key AS pg_catalog.text)," \
+	" pg_catalog.format('(%s,%s)', f.key1, f.key2))," \
+	" CASE WHEN f.tool IS NOT NULL THEN pg_catalog.concat(' (', f.tool, ')') END)), f.mode," \
 	" CASE WHEN f.is_delay THEN 'delayed' WHEN f.is_held THEN 'held' ELSE 'waiting' END," \
 	" f.pid, f.usename, f.application_name," \
 	" CASE WHEN f.pid IS NOT NULL THEN COALESCE(pg_catalog.host(f.client_addr), 'local') END," \

@@ -20,7 +20,7 @@
 /* The columns of query_list() and query_holders(). */
 typedef enum QueryColumn
 {
-	COLUMN_NAME,				/* or its key, as "(key1,key2)" */
+	COLUMN_NAME,				/* or its key, as "(key1,key2)", and the tool */
 	COLUMN_MODE,				/* exclusive or shared */
 	COLUMN_STATE,				/* held, waiting, or delayed: nobody's, kept off */
 	COLUMN_PID,
