@@ -1,0 +1,99 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# Migration tools themselves, from the npm registry: while one migrates, the
+# view names it and its lock is not to be had; while we hold the lock, it waits
+# or fails, as it does for another of its kind.
+
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use AdvisoryLock;
+
+my $missing = missing_program('node', 'npm');
+plan skip_all => "$missing is not installed" if $missing;
+
+my $directory = PostgreSQL::Test::Utils::tempdir();
+my $output = '';
+my $installed = IPC::Run::run(
+	[ 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts',
+		'pg@8.16.3', 'kysely@0.28.8', 'node-pg-migrate@8.0.3' ],
+	'<', \undef, '>&', \$output, init => sub { chdir $directory or die "could not chdir: $!" });
+plan skip_all => 'the npm registry cannot be reached'
+  if !$installed && $output =~ /\b(?:E[A-Z]*(?:NOTFOUND|AGAIN|CONN\w+|TIMEDOUT|UNREACH))\b/;
+ok($installed, 'the npm packages are installed') or BAIL_OUT($output);
+
+my $node = start_node('main');
+my $ours = session($node);
+
+# Each has one migration, which stands still at a gate of ours.
+append_to_file("$directory/Kysely.mjs", <<'PROGRAM');
+import { Kysely, Migrator, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool() }) });
+const up = async (db) => { await sql`SELECT advisory_lock.xact_lock('gate')`.execute(db); };
+const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ first: { up } }) } });
+const { error } = await migrator.migrateToLatest();
+if (error) { console.error(error); process.exit(1); }
+await db.destroy();
+PROGRAM
+mkdir "$directory/migrations";
+append_to_file("$directory/migrations/1_first.js",
+	qq{exports.up = (pgm) => { pgm.sql("SELECT advisory_lock.xact_lock('gate')"); };\n});
+append_to_file("$directory/node-pg-migrate.mjs", <<'PROGRAM');
+import { runner } from 'node-pg-migrate';
+await runner({ databaseUrl: {}, dir: 'migrations', direction: 'up', migrationsTable: 'pgmigrations', log: () => {} });
+PROGRAM
+
+# Starts the tool; returns it, and where its output goes.
+sub start_tool
+{
+	my ($tool) = @_;
+	my $said = '';
+
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres',
+		PGUSER => $node->safe_psql('postgres', 'SELECT current_user'));
+	my $run = IPC::Run::start([ 'node', "$tool.mjs" ], '<', \undef, '>&', \$said,
+		init => sub { chdir $directory or die "could not chdir: $!" },
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	return ($run, \$said);
+}
+
+my $WHO = q{SELECT string_agg(tool || CASE WHEN granted THEN ' holds' ELSE ' waits' END, ', ') FROM advisory_lock.locks WHERE tool IS NOT NULL AND pid <> pg_backend_pid()};
+
+foreach my $tool ('Kysely', 'node-pg-migrate')
+{
+	my $key = $node->safe_psql('postgres', "SELECT key FROM advisory_lock.known_keys WHERE tool = '$tool'");
+
+	# We hold it.
+	$ours->query("SELECT advisory_lock.lock($key)");
+	my ($run, $said) = start_tool($tool);
+	if ($tool eq 'Kysely')
+	{
+		wait_until { $ours->query($WHO) eq 'Kysely waits' } 'Kysely waits for us';
+		pass('it waits while we hold its lock');
+	}
+	else
+	{
+		ok(!$run->finish, "$tool fails while we hold its lock");
+		like($$said, qr/Another migration is already running/, 'as it does beside another of its kind');
+	}
+
+	# It holds it.
+	$ours->query("SELECT advisory_lock.lock('gate')");
+	$ours->query("SELECT advisory_lock.unlock($key)");
+	($run, $said) = start_tool($tool) if $tool ne 'Kysely';
+	wait_until { $ours->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'gate' AND NOT granted") eq '1' }
+	"$tool is at the gate";
+	is($ours->query($WHO), "$tool holds", "locks names $tool while it migrates");
+	is($ours->query("SELECT advisory_lock.is_locked($key), advisory_lock.try_lock($key)"), 't|f', 'and its lock is not to be had');
+	$ours->query("SELECT advisory_lock.unlock('gate')");
+	ok($run->finish, 'it ends well') or diag $$said;
+	is($ours->query("SELECT advisory_lock.try_lock($key), advisory_lock.unlock($key)"), 't|t', 'and then it is');
+}
+
+done_testing();
