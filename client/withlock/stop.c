@@ -17,6 +17,12 @@
 
 #define LEFTOVERS_EVERY_MS 20
 
+/*
+ * A killed process does nothing more, but where the kernel waits for a file
+ * system that does not answer it does not end either.
+ */
+#define KILLED_ENDS_WITHIN_MS 2000
+
 /* What has kept its lock for so long does not start again and again. */
 #define HELD_WELL_MS 10000
 
@@ -41,6 +47,16 @@ choose_action(const Run *run)
 	return action;
 }
 
+/* With --keep there is no end to waiting: the next one must be the only one. */
+static void
+kill_group(Run *run)
+{
+	child_signal(&run->child, SIGKILL);
+	run->kill_at = NEVER;
+	if (!run->options->keep)
+		run->look_at = now_ms() + KILLED_ENDS_WITHIN_MS;
+}
+
 static void
 act(Run *run, OnLost action)
 {
@@ -50,7 +66,7 @@ act(Run *run, OnLost action)
 	{
 		case ON_LOST_KILL:
 			/* without SIGCONT: a stopped command shall not do one step more */
-			child_signal(&run->child, SIGKILL);
+			kill_group(run);
 			break;
 		case ON_LOST_TERM:
 			child_signal(&run->child, SIGTERM);
@@ -135,11 +151,16 @@ stop_on_time(Run *run)
 {
 	if (!run->child.running)
 		stop_leftovers(run);
+	else if (run->kill_at != NEVER)
+	{
+		kill_group(run);
+		say_verbose("killing the command");
+	}
 	else
 	{
-		child_signal(&run->child, SIGKILL);
-		run->kill_at = NEVER;
-		say_verbose("killing the command");
+		terminal_take_back(&run->terminal, &run->child);
+		stop_done(run);
+		say_error("the command has been killed, but the kernel does not let it end");
 	}
 }
 
