@@ -136,4 +136,30 @@ foreach my $database ('postgres', 'bare')
 	cmp_ok($ended->seconds, '<', 1.3 + 20, sprintf('... soon after it: %.3f s', $ended->seconds));
 }
 
+# The extension comes while withlock waits and holds: the keys are the same
+$node->safe_psql('postgres', 'CREATE DATABASE comes');
+foreach my $how ([], ['--transaction'], ['--permits', '1'])
+{
+	my @same = ('x', @$how, '-d', conninfo($node, 'comes'));
+	my $first = start_withlock(@same, '--', 'sleep', '1000');
+	my $second = start_withlock(@same, '--', 'sh', '-c', 'echo "token [$WITHLOCK_TOKEN]"; exec sleep 1000');
+	my $command = $first->wait_command;
+	wait_until
+	{
+		$node->safe_psql('comes', "SELECT count(DISTINCT l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database AND d.datname = 'comes' WHERE locktype = 'advisory'") eq '2';
+	}
+	'one holds and one waits';
+	$node->safe_psql('comes', 'CREATE EXTENSION advisory_lock');
+	is(withlock(@same, '-n', 'true')->status, 75, "@$how: the extension is created, and keeps who uses it off");
+	kill 'TERM', $command;
+	$first->wait;
+	$second->wait_output(qr/token \[\]/);
+	pass('... who waited has the lock, without a token as before');
+	is(withlock(@same, '-n', 'true')->status, 75, '... and keeps others off');
+	kill 'TERM', $second->wait_command;
+	is($second->wait, 128 + 15, '... until the end of its command');
+	is(withlock(@same, '-n', '--', 'true')->status, 0, '... which gives it back');
+	$node->safe_psql('comes', 'DROP EXTENSION advisory_lock');
+}
+
 done_testing();
