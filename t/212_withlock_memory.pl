@@ -24,13 +24,13 @@ plan skip_all => $reason if $reason;
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $all = ($ENV{PG_TEST_EXTRA} // '') =~ /\bmemory\b/;
 
-# The tests whose numbers are given; 206 looks at speed, 209 needs a network
-# of its own, and this is 212.
+# The tests whose numbers are given; 206 and 219 look at speed, 209 and 224
+# need namespaces of their own, and this is 212.
 sub tests
 {
 	my (@numbers) = @_;
 
-	@numbers = (200 .. 205, 207, 208, 210, 211) if $all;
+	@numbers = (200 .. 205, 207, 208, 210, 211, 213 .. 217, 220 .. 223, 225) if $all;
 	return map { glob "t/${_}_*.pl" } @numbers;
 }
 
@@ -66,6 +66,8 @@ SKIP:
 	  unless eval { compile("$dir/probe", ["$dir/probe.c"], '-fsanitize=address,undefined'); 1 };
 	compile("$dir/sanitizers/withlock",
 		[ glob('client/{common,libadvlock,withlock}/*.c') ], @flags);
+	# some tests preload libraries of their own
+	local $ENV{ASAN_OPTIONS} = 'verify_asan_link_order=0';
 	run_tests('sanitizers', tests(204, 211));
 }
 
