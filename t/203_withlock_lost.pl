@@ -252,21 +252,25 @@ is($late->stdout, "run\n", '... the command runs');
 
 # Where the server keeps nobody off, there is no grace unless it is asked for
 $node->safe_psql('postgres', 'CREATE DATABASE bare');
-foreach my $case (['by a transaction', 'postgres', '--transaction'], ['without the extension', 'bare'],
-	['without a delay', 'postgres', '--lock-delay', '0'])
+my @keeps_nobody_off = (['by a transaction', $node, 'postgres', '--transaction'], ['without the extension', $node, 'bare'],
+	['without a delay', $node, 'postgres', '--lock-delay', '0']);
+# Where the extension needs no preloading it has its registry all the same.
+push @keeps_nobody_off, ['without the registry', start_node('unregistered', preload => 0), 'postgres']
+  if $node->pg_version < 17;
+foreach my $case (@keeps_nobody_off)
 {
-	my ($what, $database, @options) = @$case;
+	my ($what, $server, $database, @options) = @$case;
 	my $end_session = sub {
-		$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: none'");
+		$server->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: none'");
 	};
-	$running = start_withlock('none', '-v', @options, '-d', conninfo($node, $database), '--', @obedient);
+	$running = start_withlock('none', '-v', @options, '-d', conninfo($server, $database), '--', @obedient);
 	$running->wait_output(qr/ready/);
 	$end_session->();
 	is($running->wait, 74, "lost, $what");
 	unlike($running->stdout, qr/end/, '... the command is killed, not told');
 	like($running->stderr, qr/keeps nobody off/, '... as -v has said');
 
-	$running = start_withlock('none', '--grace', '30s', @options, '-d', conninfo($node, $database), '--', @obedient);
+	$running = start_withlock('none', '--grace', '30s', @options, '-d', conninfo($server, $database), '--', @obedient);
 	$running->wait_output(qr/ready/);
 	$end_session->();
 	is($running->wait, 74, '... and with --grace');

@@ -148,7 +148,7 @@ session_grace_ms(const Options *options, const advlock *session)
 	if (options->grace_given)
 		return options->grace_ms;
 	/* a pooler resets the session when we are gone: that is a release */
-	if (advlock_has_extension(session) && !options->transaction && !options->allow_pooler)
+	if (advlock_has_registry(session) && !options->allow_pooler)
 		delay = options->lock_delay_ms;
 	delay -= LOCK_DELAY_BEYOND_GRACE_MS;
 	if (delay < 0)
