@@ -46,14 +46,63 @@ CREATE TABLE advisory_lock.key_labels
 USING heap;
 COMMENT ON TABLE advisory_lock.key_labels IS 'the labels of locks that have a key and no name, see advisory_lock.label_key()';
 
--- What was fenced off stays so in a restored database.
+-- Names that are held without a session, see acquire_lease(), by the key that
+-- excludes; kind 2 is that of names.  A renewal fits into the same page and
+-- touches no index.  The library reads the columns up to expires_at.
+CREATE TABLE advisory_lock.leases
+(
+	key1 integer NOT NULL,
+	key2 integer NOT NULL,
+	kind integer NOT NULL,
+	name text COLLATE pg_catalog."C" NOT NULL,
+	token bigint NOT NULL,
+	holder text NOT NULL,
+	owner name NOT NULL,
+	acquired_at timestamp with time zone NOT NULL,
+	expires_at timestamp with time zone NOT NULL,
+	renewed_from timestamp with time zone NOT NULL,	-- when it would have expired
+	released boolean NOT NULL,						-- but others are kept off
+	PRIMARY KEY (key1, key2, kind)
+)
+USING heap WITH (fillfactor = 50);
+COMMENT ON TABLE advisory_lock.leases IS 'names that are held by a lease, and until when';
+
+-- Who asks for a lease again and again, in which order, see queue_lease().
+CREATE TABLE advisory_lock.lease_queue
+(
+	key1 integer NOT NULL,
+	key2 integer NOT NULL,
+	kind integer NOT NULL,
+	ticket bigint NOT NULL,
+	owner name NOT NULL,
+	asks_until timestamp with time zone NOT NULL,
+	PRIMARY KEY (key1, key2, kind, ticket)
+)
+USING heap WITH (fillfactor = 50);
+COMMENT ON TABLE advisory_lock.lease_queue IS 'who asks for a lease, in the order in which they came';
+
+-- The newest run of each name that has succeeded, see record_run().
+CREATE TABLE advisory_lock.runs
+(
+	name text COLLATE pg_catalog."C" PRIMARY KEY,
+	token bigint NOT NULL,
+	started_at timestamp with time zone NOT NULL,
+	recorded_at timestamp with time zone NOT NULL,
+	owner name NOT NULL
+)
+USING heap;
+COMMENT ON TABLE advisory_lock.runs IS 'the newest run that advisory_lock.record_run() was told of, by name';
+
+-- What was fenced off stays so in a restored database, and what is leased.
 SELECT pg_catalog.pg_extension_config_dump('advisory_lock.token_sequence', '');
 SELECT pg_catalog.pg_extension_config_dump('advisory_lock.fences', '');
 SELECT pg_catalog.pg_extension_config_dump('advisory_lock.key_labels', '');
+SELECT pg_catalog.pg_extension_config_dump('advisory_lock.leases', 'WHERE expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()');
+SELECT pg_catalog.pg_extension_config_dump('advisory_lock.runs', '');
 
 -- Who owns the database dumps and restores it.  No grant option: the dump of
 -- such a grant could not be restored.
-GRANT SELECT, INSERT, UPDATE, DELETE ON advisory_lock.fences, advisory_lock.key_labels TO pg_database_owner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON advisory_lock.fences, advisory_lock.key_labels, advisory_lock.leases, advisory_lock.lease_queue, advisory_lock.runs TO pg_database_owner;
 GRANT SELECT, UPDATE ON SEQUENCE advisory_lock.token_sequence TO pg_database_owner;
 
 CREATE FUNCTION advisory_lock.key(name text, OUT key1 integer, OUT key2 integer)
@@ -196,11 +245,71 @@ COMMENT ON FUNCTION advisory_lock.raise_tokens(above bigint) IS 'give no fencing
 REVOKE EXECUTE ON FUNCTION advisory_lock.raise_tokens(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION advisory_lock.raise_tokens(bigint) TO pg_database_owner;
 
+CREATE FUNCTION advisory_lock.acquire_lease(name text, duration interval, timeout interval DEFAULT interval '0', holder text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_lease'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.acquire_lease(text, interval, interval, text) IS 'hold a name for so long without a session; the fencing token, or NULL when the time ran out';
+
+CREATE FUNCTION advisory_lock.renew_lease(name text, token bigint, duration interval)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME', 'advisory_lock_renew_lease'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.renew_lease(text, bigint, interval) IS 'hold it for so long from now; until when, or NULL if it is no longer ours';
+
+CREATE FUNCTION advisory_lock.release_lease(name text, token bigint, at_least interval DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_release_lease'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.release_lease(text, bigint, interval) IS 'end a lease; false if it was no longer ours; with at_least others are kept off until so long after it was acquired';
+
+CREATE FUNCTION advisory_lock.queue_lease(name text, duration interval, INOUT ticket bigint DEFAULT NULL, holder text DEFAULT NULL,
+							OUT token bigint, OUT ahead integer, OUT held_by text, OUT held_until timestamp with time zone)
+RETURNS record
+AS 'MODULE_PATHNAME', 'advisory_lock_queue_lease'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.queue_lease(text, interval, INOUT bigint, text) IS 'ask for a lease in turn, again and again with the same ticket; the token is NULL until it is our turn';
+
+CREATE FUNCTION advisory_lock.leave_lease_queue(name text, ticket bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_leave_lease_queue'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.leave_lease_queue(text, bigint) IS 'no longer ask for a lease; false if nobody asked with this ticket';
+
+CREATE FUNCTION advisory_lock.last_run(name text)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME', 'advisory_lock_last_run'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.last_run(text) IS 'when the newest run that has succeeded began, NULL if there was none';
+
+CREATE FUNCTION advisory_lock.record_run(name text, token bigint, started_at timestamp with time zone)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_record_run'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.record_run(text, bigint, timestamp with time zone) IS 'a run has succeeded; fails unless the token is the newest';
+
+-- However a row gets into leases, other sessions learn that they must look.
+CREATE FUNCTION advisory_lock.note_lease()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'advisory_lock_note_lease'
+LANGUAGE C;
+COMMENT ON FUNCTION advisory_lock.note_lease() IS 'for the trigger on advisory_lock.leases';
+CREATE TRIGGER note_lease BEFORE INSERT OR UPDATE ON advisory_lock.leases
+FOR EACH ROW EXECUTE FUNCTION advisory_lock.note_lease();
+ALTER TABLE advisory_lock.leases ENABLE ALWAYS TRIGGER note_lease;
+
+CREATE FUNCTION advisory_lock.known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT kind integer, OUT token bigint,
+							 OUT held_by text, OUT acquired_at timestamp with time zone, OUT expires_at timestamp with time zone)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_known_leases'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.known_leases() IS 'leases that are not over; for the view advisory_lock.locks';
+
 CREATE FUNCTION advisory_lock.terminate_holders(name text)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION advisory_lock.terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
+COMMENT ON FUNCTION advisory_lock.terminate_holders(name text) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(), and end its lease; how many';
 
 -- The functions for one lock once more, for a lock that has no name: by its
 -- key, in either of core's key spaces.  The same C functions.  With two integers
@@ -507,7 +616,9 @@ SELECT COALESCE(label.name, given.label) AS name,
 	   label.delay_reason,
 	   CASE WHEN k.one_bigint THEN l.classid::bigint << 32 | l.objid::bigint END AS key,
 	   CASE WHEN k.one_bigint THEN advisory_lock.tool(l.classid::bigint << 32 | l.objid::bigint)
-			ELSE advisory_lock.tool(k.key1, k.key2) END AS tool
+			ELSE advisory_lock.tool(k.key1, k.key2) END AS tool,
+	   NULL::text AS held_by,
+	   NULL::timestamp with time zone AS expires_at
   FROM pg_catalog.pg_locks l
 	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
@@ -522,11 +633,16 @@ SELECT COALESCE(label.name, given.label) AS name,
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
 SELECT COALESCE(d.name, given.label), 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key,
-	   COALESCE(advisory_lock.tool(d.key), advisory_lock.tool(d.key1, d.key2))
+	   COALESCE(advisory_lock.tool(d.key), advisory_lock.tool(d.key1, d.key2)), NULL, NULL
   FROM advisory_lock.delayed_names() d
 	   LEFT JOIN advisory_lock.labels() given
 	   ON d.key1 = given.key1 AND d.key2 = given.key2 AND NOT given.one_bigint
-	   OR given.one_bigint AND d.key = (given.key1::bigint << 32 | (given.key2::bigint & 4294967295));
+	   OR given.one_bigint AND d.key = (given.key1::bigint << 32 | (given.key2::bigint & 4294967295))
+ UNION ALL
+SELECT e.name, 'exclusive', true, NULL, NULL, NULL, NULL, e.acquired_at, NULL, e.token, NULL, e.key1, e.key2, NULL, NULL, NULL,
+	   NULL, e.held_by, e.expires_at
+  FROM advisory_lock.known_leases() e
+ WHERE e.kind = 2;
 COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which lock, by name or by key';
 
 CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS SELECT * FROM advisory_lock.name_statistics();

@@ -27,6 +27,13 @@ FROM unnest(ARRAY['lock', 'lock_shared', 'try_lock', 'try_lock_shared', 'unlock'
 UNION ALL VALUES ('SELECT advisory_lock.acquire_permit(%L, 1)'),
     ('SELECT advisory_lock.release_permit(%L, 1)'),
     ('SELECT advisory_lock.fence(%L, 1)'),
+    ('SELECT advisory_lock.acquire_lease(%L, ''1 s'')'),
+    ('SELECT advisory_lock.renew_lease(%L, 1, ''1 s'')'),
+    ('SELECT advisory_lock.release_lease(%L, 1)'),
+    ('SELECT advisory_lock.queue_lease(%L, ''1 s'')'),
+    ('SELECT advisory_lock.leave_lease_queue(%L, 1)'),
+    ('SELECT advisory_lock.last_run(%L)'),
+    ('SELECT advisory_lock.record_run(%L, 1, now())'),
     ('CALL advisory_lock.acquire(%L)');
 
 -- Every function that takes a name is in the list, but those that make no

@@ -153,6 +153,17 @@ relation_file(Relation rel)
 }
 #endif
 
+/* PostgreSQL 18 asks whether it may be deferrable.  Invalid if there is none. */
+static inline Oid
+primary_key_index(Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, false);
+#else
+	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
+
 /* PostgreSQL 16 renamed it.  The index counts from 1. */
 static inline PgBackendStatus *
 backend_status_by_index(int index)

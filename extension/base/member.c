@@ -47,6 +47,9 @@ static MemberRelation relations[] = {
 	[MEMBER_TOKEN_SEQUENCE] = {.name = "token_sequence", .kind = RELKIND_SEQUENCE},
 	[MEMBER_FENCES] = {.name = "fences", .kind = RELKIND_RELATION},
 	[MEMBER_KEY_LABELS] = {.name = "key_labels", .kind = RELKIND_RELATION},
+	[MEMBER_LEASES] = {.name = "leases", .kind = RELKIND_RELATION},
+	[MEMBER_LEASE_QUEUE] = {.name = "lease_queue", .kind = RELKIND_RELATION},
+	[MEMBER_RUNS] = {.name = "runs", .kind = RELKIND_RELATION},
 };
 
 /* A relation was altered or dropped; any may have been if it is invalid. */

@@ -15,7 +15,10 @@ typedef enum Member
 {
 	MEMBER_TOKEN_SEQUENCE,
 	MEMBER_FENCES,
-	MEMBER_KEY_LABELS
+	MEMBER_KEY_LABELS,
+	MEMBER_LEASES,
+	MEMBER_LEASE_QUEUE,
+	MEMBER_RUNS
 } Member;
 
 extern Oid	member_relation(Member member);

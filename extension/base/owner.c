@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 
@@ -38,29 +37,42 @@ lock_member(Member member)
 	} while (member_relation(member) != relation);	/* it changed while we waited */
 }
 
+/* Plan it, for the rest of the session. */
+static void
+prepare(OwnerQuery *query)
+{
+	SPIPlanPtr	plan = SPI_prepare(query->text, query->nargs, query->types);
+
+	if (!plan || SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_prepare returned %s", SPI_result_code_string(SPI_result));
+	query->plan = plan;
+}
+
 /*
- * Execute a query on a relation of the extension's with the rights of its
- * owner, whoever calls, inside of SPI_connect(); leans on
- * SPI_execute_with_args().  The query writes to no other relation, and names
- * with their schema whatever the search_path would be asked for.
+ * Execute a statement on a relation of the extension's with the rights of its
+ * owner, whoever calls, inside of SPI_connect(); leans on SPI_execute_plan(),
+ * which plans it anew when the relation is another one.  The statement writes
+ * to no other relation, and names with their schema whatever the search_path
+ * would be asked for.
  *
  * Raises the errors of member_relation(), and an internal one unless SPI's
  * result is the expected.
  */
 void
-execute_as_owner(Member member, const char *query, int expected,
-				 int nargs, Oid *types, Datum *params)
+execute_as_owner(OwnerQuery *query, Datum *params)
 {
 	Oid			user;
 	int			security_context;
 	int			result;
 
-	lock_member(member);
+	lock_member(query->member);
 	GetUserIdAndSecContext(&user, &security_context);
-	SetUserIdAndSecContext(member_owner(member),
+	SetUserIdAndSecContext(member_owner(query->member),
 						   security_context | SECURITY_LOCAL_USERID_CHANGE);
-	result = SPI_execute_with_args(query, nargs, types, params, NULL, false, 0);
+	if (!query->plan)
+		prepare(query);
+	result = SPI_execute_plan(query->plan, params, NULL, false, 0);
 	SetUserIdAndSecContext(user, security_context);
-	if (result != expected)
-		elog(ERROR, "SPI_execute_with_args returned %s", SPI_result_code_string(result));
+	if (result != query->expected)
+		elog(ERROR, "SPI_execute_plan returned %s", SPI_result_code_string(result));
 }

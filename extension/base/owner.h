@@ -10,9 +10,23 @@
 #ifndef OWNER_H
 #define OWNER_H
 
+#include "executor/spi.h"
+
 #include "base/member.h"
 
-extern void execute_as_owner(Member member, const char *query, int expected,
-							 int nargs, Oid *types, Datum *params);
+#define MAX_OWNER_ARGS 10
+
+/* A statement on a relation of the extension's; static, and planned once */
+typedef struct OwnerQuery
+{
+	Member		member;
+	const char *text;
+	int			expected;		/* what SPI says when it has succeeded */
+	int			nargs;
+	Oid			types[MAX_OWNER_ARGS];
+	SPIPlanPtr	plan;			/* NULL before its first use in the session */
+} OwnerQuery;
+
+extern void execute_as_owner(OwnerQuery *query, Datum *params);
 
 #endif							/* OWNER_H */

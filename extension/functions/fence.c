@@ -43,21 +43,33 @@ PG_FUNCTION_INFO_V1(advisory_lock_forget_fences);
  * locked until the transaction ends in either case, so two transactions come
  * one after the other.
  */
-static const char *const RAISE_FENCE =
-"INSERT INTO advisory_lock.fences AS f (name, token, fenced_at, owner)"
-" VALUES ($1, $2, pg_catalog.clock_timestamp(), $3)"
-" ON CONFLICT (name) DO UPDATE"
-" SET token = EXCLUDED.token, fenced_at = EXCLUDED.fenced_at"
-" WHERE f.token OPERATOR(pg_catalog.<=) EXCLUDED.token"
-" RETURNING f.token, f.owner";
+static OwnerQuery raise_query = {
+	.member = MEMBER_FENCES, .expected = SPI_OK_INSERT_RETURNING,
+	.nargs = 3, .types = {TEXTOID, INT8OID, NAMEOID},
+	.text =
+	"INSERT INTO advisory_lock.fences AS f (name, token, fenced_at, owner)"
+	" VALUES ($1, $2, pg_catalog.clock_timestamp(), $3)"
+	" ON CONFLICT (name) DO UPDATE"
+	" SET token = EXCLUDED.token, fenced_at = EXCLUDED.fenced_at"
+	" WHERE f.token OPERATOR(pg_catalog.<=) EXCLUDED.token"
+	" RETURNING f.token, f.owner"
+};
 
-static const char *const NEWEST_FENCE =
-"SELECT token, owner FROM advisory_lock.fences"
-" WHERE name OPERATOR(pg_catalog.=) $1";
+static OwnerQuery newest_query = {
+	.member = MEMBER_FENCES, .expected = SPI_OK_SELECT,
+	.nargs = 1, .types = {TEXTOID},
+	.text =
+	"SELECT token, owner FROM advisory_lock.fences"
+	" WHERE name OPERATOR(pg_catalog.=) $1"
+};
 
-static const char *const FORGET_FENCES =
-"DELETE FROM advisory_lock.fences"
-" WHERE (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) fenced_at) OPERATOR(pg_catalog.>) $1";
+static OwnerQuery forget_query = {
+	.member = MEMBER_FENCES, .expected = SPI_OK_DELETE,
+	.nargs = 1, .types = {INTERVALOID},
+	.text =
+	"DELETE FROM advisory_lock.fences"
+	" WHERE (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) fenced_at) OPERATOR(pg_catalog.>) $1"
+};
 
 /* The row of a name after the call */
 typedef struct Fence
@@ -84,7 +96,6 @@ read_fence(Fence *fence)
 static Fence
 raise_fence(const NamedLock *lock, int64 token)
 {
-	Oid			types[3] = {TEXTOID, INT8OID, NAMEOID};
 	Datum		params[3] = {
 		CStringGetTextDatum(lock->name),
 		Int64GetDatum(token),
@@ -92,10 +103,10 @@ raise_fence(const NamedLock *lock, int64 token)
 	};
 	Fence		fence = {0};
 
-	execute_as_owner(MEMBER_FENCES, RAISE_FENCE, SPI_OK_INSERT_RETURNING, 3, types, params);
+	execute_as_owner(&raise_query, params);
 	fence.raised = SPI_processed > 0;
 	if (!fence.raised)
-		execute_as_owner(MEMBER_FENCES, NEWEST_FENCE, SPI_OK_SELECT, 1, types, params);
+		execute_as_owner(&newest_query, params);
 	read_fence(&fence);
 	return fence;
 }
@@ -213,13 +224,12 @@ Datum
 advisory_lock_forget_fences(PG_FUNCTION_ARGS)
 {
 	Datum		age = older_than_arg(fcinfo, 0);
-	Oid			type = INTERVALOID;
 	uint64		forgotten;
 
 	PreventCommandIfReadOnly("advisory_lock.forget_fences()");
 	PreventCommandIfParallelMode("advisory_lock.forget_fences()");
 	SPI_connect();
-	execute_as_owner(MEMBER_FENCES, FORGET_FENCES, SPI_OK_DELETE, 1, &type, &age);
+	execute_as_owner(&forget_query, &age);
 	forgotten = SPI_processed;
 	SPI_finish();
 	PG_RETURN_INT64(forgotten);

@@ -13,16 +13,15 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "storage/latch.h"
-#include "storage/proc.h"
-#include "storage/procarray.h"
 #include "tcop/utility.h"
 #include "utils/fmgrprotos.h"
 
 #include "functions/arguments.h"
 #include "base/key.h"
 #include "base/title.h"
+#include "functions/lease.h"
 #include "locking/delay.h"
+#include "locking/lease.h"
 #include "registry/board.h"
 #include "registry/registry.h"
 
@@ -50,9 +49,17 @@ holder_pids(const LOCKTAG *tag)
 	return pids;
 }
 
-/* is_locked(name text) returns boolean: by any session, in any mode */
+/* Is it held by any session, in any mode, or by a lease? */
+static bool
+is_locked(const NamedLock *lock)
+{
+	(void) registry_attach();
+	return holder_pids(&lock->tag) != NIL || leased_until(lock->id.key) != 0;
+}
+
+/* is_locked(name text) returns boolean */
 LOCK_FUNCTION(advisory_lock_is_locked, named_lock_arg,
-			  BoolGetDatum(holder_pids(&lock.tag) != NIL));
+			  BoolGetDatum(is_locked(&lock)));
 
 /* Has it been granted the lock, but waits for the end of a delay? */
 static bool
@@ -63,16 +70,6 @@ waits_out_delay(const NamedLock *lock, int pid)
 
 	return reg && label_copy(reg, lock->id.key, pid, &label) &&
 		label.acquired_at == 0 && label.delayed_until != 0;
-}
-
-/* Let it see at once that the delay is over. */
-static void
-wake(int pid)
-{
-	PGPROC	   *proc = BackendPidGetProc(pid);
-
-	if (proc)
-		SetLatch(&proc->procLatch);
 }
 
 /* Was the session signalled?  It is not if it has ended meanwhile. */
@@ -127,8 +124,8 @@ warn_of_prepared(const NamedLock *lock)
  *
  * Who may do that is for pg_terminate_backend() to say; it raises the error.
  * The calling session is left out, since it could not tell the result.  The
- * delay that a lost session has left is lifted, and who waits for its end
- * holds nothing yet.
+ * delay that a lost session has left is lifted, and a lease is ended, which
+ * counts; who waits for the end of either holds nothing yet.
  */
 static int
 terminate_holders(const NamedLock *lock)
@@ -141,14 +138,14 @@ terminate_holders(const NamedLock *lock)
 	PreventCommandIfParallelMode("advisory_lock.terminate_holders()");
 	(void) registry_attach();
 	(void) lift_delay(lock);
+	if (end_lease(lock))
+		terminated++;
 	pids = holder_pids(&lock->tag);
 	foreach(cell, pids)
 	{
 		int			pid = lfirst_int(cell);
 
-		if (waits_out_delay(lock, pid))
-			wake(pid);
-		else if (pid != 0 && pid != MyProcPid && terminate(pid))
+		if (pid != 0 && pid != MyProcPid && !waits_out_delay(lock, pid) && terminate(pid))
 			terminated++;
 	}
 	if (list_member_int(pids, 0))

@@ -47,16 +47,24 @@ static const Oid column_types[OWNER_COLUMN] = {INT4OID, INT4OID, BOOLOID, TEXTOI
 	" WHERE key1 OPERATOR(pg_catalog.=) $1 AND key2 OPERATOR(pg_catalog.=) $2" \
 	" AND one_bigint OPERATOR(pg_catalog.=) $3) "
 
-static const char *const SET_LABEL =
-OLD_LABEL "INSERT INTO advisory_lock.key_labels (key1, key2, one_bigint, label, owner)"
-" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key1, key2, one_bigint)"
-" DO UPDATE SET label = EXCLUDED.label, owner = EXCLUDED.owner"
-" RETURNING (SELECT label FROM old), (SELECT owner FROM old)";
+static OwnerQuery set_query = {
+	.member = MEMBER_KEY_LABELS, .expected = SPI_OK_INSERT_RETURNING,
+	.nargs = OWNER_COLUMN, .types = {INT4OID, INT4OID, BOOLOID, TEXTOID, NAMEOID},
+	.text =
+	OLD_LABEL "INSERT INTO advisory_lock.key_labels (key1, key2, one_bigint, label, owner)"
+	" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key1, key2, one_bigint)"
+	" DO UPDATE SET label = EXCLUDED.label, owner = EXCLUDED.owner"
+	" RETURNING (SELECT label FROM old), (SELECT owner FROM old)"
+};
 
-static const char *const REMOVE_LABEL =
-"DELETE FROM advisory_lock.key_labels"
-" WHERE key1 OPERATOR(pg_catalog.=) $1 AND key2 OPERATOR(pg_catalog.=) $2"
-" AND one_bigint OPERATOR(pg_catalog.=) $3";
+static OwnerQuery remove_query = {
+	.member = MEMBER_KEY_LABELS, .expected = SPI_OK_DELETE,
+	.nargs = 3, .types = {INT4OID, INT4OID, BOOLOID},
+	.text =
+	"DELETE FROM advisory_lock.key_labels"
+	" WHERE key1 OPERATOR(pg_catalog.=) $1 AND key2 OPERATOR(pg_catalog.=) $2"
+	" AND one_bigint OPERATOR(pg_catalog.=) $3"
+};
 
 static const char *
 label_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
@@ -98,20 +106,10 @@ tell_of_replaced(const NamedLock *lock, const char *label)
 static void
 set_label(const NamedLock *lock, Datum *params, const char *label)
 {
-	Oid			types[OWNER_COLUMN] = {INT4OID, INT4OID, BOOLOID, TEXTOID, NAMEOID};
-
 	params[3] = CStringGetTextDatum(label);
 	params[4] = CStringGetDatum(GetUserNameFromId(GetUserId(), false));
-	execute_as_owner(MEMBER_KEY_LABELS, SET_LABEL, SPI_OK_INSERT_RETURNING, OWNER_COLUMN, types, params);
+	execute_as_owner(&set_query, params);
 	tell_of_replaced(lock, label);
-}
-
-static void
-remove_label(Datum *params)
-{
-	Oid			types[] = {INT4OID, INT4OID, BOOLOID};
-
-	execute_as_owner(MEMBER_KEY_LABELS, REMOVE_LABEL, SPI_OK_DELETE, lengthof(types), types, params);
 }
 
 /*
@@ -137,7 +135,7 @@ advisory_lock_label_key(PG_FUNCTION_ARGS)
 	if (label)
 		set_label(&lock, params, label);
 	else
-		remove_label(params);
+		execute_as_owner(&remove_query, params);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

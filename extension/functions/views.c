@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -19,6 +20,7 @@
 #include "functions/arguments.h"
 #include "locking/delay.h"
 #include "locking/held.h"
+#include "locking/lease.h"
 #include "registry/board.h"
 #include "registry/names.h"
 #include "functions/row.h"
@@ -27,18 +29,11 @@
 
 PG_FUNCTION_INFO_V1(advisory_lock_label);
 PG_FUNCTION_INFO_V1(advisory_lock_delayed_names);
+PG_FUNCTION_INFO_V1(advisory_lock_known_leases);
 PG_FUNCTION_INFO_V1(advisory_lock_name_statistics);
 PG_FUNCTION_INFO_V1(advisory_lock_registry_counters);
 PG_FUNCTION_INFO_V1(advisory_lock_has_registry);
 PG_FUNCTION_INFO_V1(advisory_lock_reset_stats);
-
-/* Set a column to a time, where 0 is none. */
-static void
-set_time_column(Datum *value, bool *isnull, TimestampTz time)
-{
-	*isnull = time == 0;
-	*value = TimestampTzGetDatum(time);
-}
 
 /*
  * The name under which the session with that label, if it has one, has the
@@ -73,9 +68,13 @@ name_of_lock(LockKey key, const Label *label, bool *may_see)
 static void
 set_reason_column(Datum *value, bool *isnull, DelayReason reason)
 {
+	static const char *const words[] = {
+		[HOLDER_LOST] = "holder lost", [SERVER_STARTED] = "server start", [LEASED] = "lease"
+	};
+
 	*isnull = reason == NOT_DELAYED;
 	if (reason != NOT_DELAYED)
-		*value = CStringGetTextDatum(reason == HOLDER_LOST ? "holder lost" : "server start");
+		*value = CStringGetTextDatum(words[reason]);
 }
 
 /*
@@ -142,6 +141,38 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 		values[2] = Int32GetDatum(key.key2);
 		values[3] = TimestampTzGetDatum(delay_ends_at(&delays[i]));
 		values[4] = Int64GetDatum(bigint_of_key(key));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT kind integer,
+ *				OUT token bigint, OUT held_by text, OUT acquired_at timestamptz,
+ *				OUT expires_at timestamptz) returns setof record
+ */
+Datum
+advisory_lock_known_leases(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(cell, leases_under_way())
+	{
+		Lease	   *lease = lfirst(cell);
+		bool		may_see = may_see_names_of(get_role_oid(lease->owner, true));
+		Datum		values[8] = {0};
+		bool		nulls[8] = {false};
+
+		set_name_column(&values[0], &nulls[0], lease->name, may_see);
+		values[1] = Int32GetDatum(lease->key.key1);
+		values[2] = Int32GetDatum(lease->key.key2);
+		values[3] = Int32GetDatum(lease->key.kind);
+		values[4] = Int64GetDatum(lease->token);
+		set_name_column(&values[5], &nulls[5], lease->holder, may_see);
+		values[6] = TimestampTzGetDatum(lease->acquired_at);
+		values[7] = TimestampTzGetDatum(lease->expires_at);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "functions/visible.h"
 
@@ -31,4 +32,12 @@ set_name_column(Datum *value, bool *isnull, const char *name, bool may_see)
 	*isnull = name == NULL;
 	if (name)
 		*value = CStringGetTextDatum(may_see ? name : "<insufficient privilege>");
+}
+
+/* Set a column to a time, where 0 is none. */
+void
+set_time_column(Datum *value, bool *isnull, TimestampTz time)
+{
+	*isnull = time == 0;
+	*value = TimestampTzGetDatum(time);
 }

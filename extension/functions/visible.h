@@ -10,7 +10,10 @@
 #ifndef VISIBLE_H
 #define VISIBLE_H
 
+#include "datatype/timestamp.h"
+
 extern bool may_see_names_of(Oid role);
 extern void set_name_column(Datum *value, bool *isnull, const char *name, bool may_see);
+extern void set_time_column(Datum *value, bool *isnull, TimestampTz time);
 
 #endif							/* VISIBLE_H */

@@ -20,6 +20,7 @@
 #include "locking/acquire.h"
 #include "locking/delay.h"
 #include "locking/held.h"
+#include "locking/lease.h"
 #include "locking/wait.h"
 #include "registry/announce.h"
 #include "tokens/token.h"
@@ -82,6 +83,8 @@ wait_for_all(Acquisition *acquisition, const Deadline *deadline)
 {
 	for (; acquisition->granted < acquisition->count; acquisition->granted++)
 	{
+		if (acquisition->form.session)
+			check_lease_over(acquisition->grants[acquisition->granted].lock);
 		if (!wait_for_one(&acquisition->grants[acquisition->granted],
 						  acquisition->form, deadline))
 			return acquisition->granted;

@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * delay.c
- *	  Keeping others off a name after its holder was lost.
+ *	  Keeping others off a name: after its holder was lost, or for a lease.
  *
- * A session that ends while it holds a lock may have left a job behind that
- * does not know it yet.  If the session had asked for it by the setting
- * advisory_lock.lock_delay, then for so long nobody else gets the lock.
+ * A key can be kept off until some time, whoever asks for it.  A lease does
+ * that as long as it lasts, see lease.c.  And a session that ends while it
+ * holds a lock may have left a job behind that does not know it yet.  If the
+ * session had asked for it by the setting advisory_lock.lock_delay, then for
+ * so long nobody else gets the lock.
  *
  * Who was granted the lock in PostgreSQL's queue waits the delay out while
  * holding it, so that the queue keeps its order; for everybody else it has
@@ -35,9 +37,17 @@
 #include "base/settings.h"
 #include "base/title.h"
 #include "locking/delay.h"
+#include "locking/lease.h"
 #include "registry/announce.h"
-#include "registry/registry.h"
+#include "registry/hints.h"
 #include "tokens/token.h"
+
+/*
+ * How long a wait goes without another look, in ms.  With the registry, who
+ * lets others in wakes it; what is let in by other means is found all the same.
+ */
+#define MAX_PAUSE_MS 50
+#define MAX_PAUSE_WITH_REGISTRY_MS 1000
 
 /* Microseconds on the monotonic clock, which all sessions share. */
 static int64
@@ -71,7 +81,7 @@ remove_delay(Registry *reg, Delay *delay)
 {
 	table_unlink(&reg->delays, delay);
 	table_give_back(&reg->delays, delay);
-	pg_atomic_fetch_sub_u32(&reg->state->delays_kept, 1);
+	pg_atomic_fetch_sub_u32(&reg->state->kept_off, 1);
 }
 
 /* Remove the delays that are over, of names that nobody asked for since. */
@@ -81,7 +91,7 @@ remove_past_delays(Registry *reg)
 	uint32		touched = table_touched(&reg->delays);
 	int64		now = now_us();
 
-	if (pg_atomic_read_u32(&reg->state->delays_kept) == 0)
+	if (pg_atomic_read_u32(&reg->state->kept_off) == 0)
 		return;
 	for (Place place = 1; place <= touched; place++)
 	{
@@ -107,7 +117,7 @@ put_delay(Registry *reg, LockKey key, int64 until)
 		delay->key = key;
 		delay->until = 0;
 		table_link(&reg->delays, delay, delay_hash(key));
-		pg_atomic_fetch_add_u32(&reg->state->delays_kept, 1);
+		pg_atomic_fetch_add_u32(&reg->state->kept_off, 1);
 	}
 	if (delay->until >= until)
 		return;					/* longer, and not ours to lift */
@@ -143,7 +153,7 @@ delayed_until(LockKey key)
 	Delay	   *delay;
 	int64		until = 0;
 
-	if (!reg || pg_atomic_read_u32(&reg->state->delays_kept) == 0)
+	if (!reg)
 		return 0;
 	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
 	delay = find_delay(reg, key);
@@ -169,7 +179,7 @@ role_of_delay(Registry *reg, LockKey key)
 }
 
 /* May the user end sessions of that role?  As pg_terminate_backend() decides. */
-static bool
+bool
 may_terminate(Oid role)
 {
 	if (superuser_arg(role))
@@ -204,6 +214,7 @@ lift_delay(const NamedLock *lock)
 	if (delay && delay->role == role)
 		remove_delay(reg, delay);
 	LWLockRelease(&reg->state->delay_lock);
+	announce_let_in();
 	return delay != NULL;
 }
 
@@ -299,47 +310,97 @@ unknown_until(void)
 	return until > now_us() && tokens_given_before_start() ? until : 0;
 }
 
+/* The same of a lease, on the monotonic clock. */
+static int64
+lease_until(LockKey key)
+{
+	TimestampTz until = leased_until(key);
+
+	return until == 0 ? 0 : now_us() + (until - GetCurrentTimestamp());
+}
+
+/* Take the time for the result if it is later. */
+static void
+take_later(int64 *until, DelayReason *reason, int64 other, DelayReason other_reason)
+{
+	if (other <= *until)
+		return;
+	*until = other;
+	*reason = other_reason;
+}
+
 /* Until when the lock is kept off from this session, and why; 0 if it is not. */
 static int64
 kept_off_until(const NamedLock *lock, DelayReason *reason)
 {
-	int64		lost_until = delayed_until(lock->id.key);
-	int64		start_until = unknown_until();
+	Registry   *reg = registry();
+	int64		until = 0;
 
-	*reason = lost_until >= start_until ? HOLDER_LOST : SERVER_STARTED;
-	return Max(lost_until, start_until);
+	*reason = NOT_DELAYED;
+	if (!reg || !nothing_is_kept_off(reg))
+	{
+		take_later(&until, reason, delayed_until(lock->id.key), HOLDER_LOST);
+		take_later(&until, reason, lease_until(lock->id.key), LEASED);
+	}
+	take_later(&until, reason, unknown_until(), SERVER_STARTED);
+	return until;
 }
 
-/*
- * Sleep for so many microseconds, if the deadline allows for them; else until
- * then, and return false.  Leaves a label up that tells the others.
- */
-static bool
-sleep_delayed(const NamedLock *lock, DelayReason reason, int64 us, const Deadline *deadline)
+/* Leave a label up that tells the others, before sleeping so many microseconds. */
+static void
+announce_sleep(const NamedLock *lock, int64 us, DelayReason reason)
 {
 	announce_delayed(lock, GetCurrentTimestamp() + us, reason);
 
 	/* A catalog snapshot left over would hold back others meanwhile. */
 	InvalidateCatalogSnapshotConditionally();
-	return deadline_sleep(deadline, us / 1000 + 1);
 }
 
 /*
- * Having been granted the lock by the lock manager, wait until its delay is
- * over.  Returns false when the deadline passed.
+ * Sleep for so many ms, or until some key is let in, or for a while.  Returns
+ * false when the deadline passed.
+ */
+static bool
+sleep_while_kept_off(const Deadline *deadline, int64 ms)
+{
+	int			left = deadline_remaining_ms(deadline);
+
+	if (left == 0)
+		return false;
+	if (!registry())
+		return deadline_sleep(deadline, Min(ms, MAX_PAUSE_MS));
+	await_let_in(Min(Min(ms, MAX_PAUSE_WITH_REGISTRY_MS), left == NO_TIME_LIMIT ? PG_INT32_MAX : left));
+	return true;
+}
+
+/* Wait until the lock is kept off no longer; false when the deadline passed. */
+static bool
+wait_while_kept_off(const NamedLock *lock, int64 left, DelayReason reason, const Deadline *deadline)
+{
+	bool		in_time = true;
+
+	while (in_time && left > 0)
+	{
+		announce_sleep(lock, left, reason);
+		in_time = sleep_while_kept_off(deadline, left / 1000 + 1);
+		left = kept_off_until(lock, &reason) - now_us();
+	}
+	ConditionVariableCancelSleep();
+	return in_time;
+}
+
+/*
+ * Having been granted the lock by the lock manager, wait until it is kept off
+ * no longer.  Returns false when the deadline passed.  Leaves a label up that
+ * tells the others.
  */
 bool
 wait_out_delay(const NamedLock *lock, const Deadline *deadline)
 {
 	DelayReason reason;
-	int64		left;
+	int64		until = kept_off_until(lock, &reason);
 
-	while ((left = kept_off_until(lock, &reason) - now_us()) > 0)
-	{
-		if (!sleep_delayed(lock, reason, left, deadline))
-			return false;
-	}
-	return true;
+	return until == 0 || wait_while_kept_off(lock, until - now_us(), reason, deadline);
 }
 
 /*
@@ -353,7 +414,8 @@ wait_out_start(const NamedLock *lock, const Deadline *deadline)
 
 	while ((left = unknown_until() - now_us()) > 0)
 	{
-		if (!sleep_delayed(lock, SERVER_STARTED, left, deadline))
+		announce_sleep(lock, left, SERVER_STARTED);
+		if (!deadline_sleep(deadline, left / 1000 + 1))
 			return false;
 	}
 	return true;

@@ -232,6 +232,28 @@ announce_nothing_held(const NameId *id)
 		name_unpin(reg, take_label_down(reg, id));
 }
 
+/* Some key is kept off no longer: wake who waits for that. */
+void
+announce_let_in(void)
+{
+	Registry   *reg = registry();
+
+	if (reg)
+		ConditionVariableBroadcast(&reg->state->let_in);
+}
+
+/*
+ * Sleep for so many ms, or until some key is let in.  There must be a
+ * registry.  The first call of a series returns at once, so that what came
+ * before it is not missed; the caller ends the series by
+ * ConditionVariableCancelSleep().
+ */
+void
+await_let_in(int ms)
+{
+	(void) ConditionVariableTimedSleep(&registry()->state->let_in, ms, PG_WAIT_EXTENSION);
+}
+
 /* A permit is going to be free, or is already: wake who looks for one. */
 void
 announce_permit_released(void)

@@ -25,6 +25,9 @@ extern void announce_timed_out(const NamedLock *lock);
 extern void announce_released(const NameId *id, int64 hold_us);
 extern void announce_nothing_held(const NameId *id);
 
+extern void announce_let_in(void);
+extern void await_let_in(int ms);
+
 extern void announce_permit_released(void);
 extern bool permit_releases_are_announced(void);
 extern bool await_permit_release(int ms);

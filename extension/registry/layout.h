@@ -22,7 +22,7 @@
 #include "registry/table.h"
 
 #define REGISTRY_MAGIC 0x6164766c
-#define REGISTRY_LAYOUT 1
+#define REGISTRY_LAYOUT 2
 
 /* A name of 1024 bytes with the suffix of a permit, in any encoding */
 #define NAME_ROOM (MAX_NAME_BYTES + 16)
@@ -38,6 +38,12 @@
 
 /* Databases whose tokens are given from memory */
 #define TOKEN_BLOCKS 256
+
+/* How many hints there are of keys that may be leased, see hints.c */
+#define LEASE_HINTS 65536
+
+/* Databases whose leases are known to have left theirs */
+#define HINTED_DATABASES 256
 
 /* By what a session knows whether it understands the rest.  Never changes. */
 typedef struct RegistryHeader
@@ -81,7 +87,8 @@ typedef enum DelayReason
 {
 	NOT_DELAYED = 0,
 	HOLDER_LOST,				/* the last holder's session ended without releasing it */
-	SERVER_STARTED				/* and nobody knows what was held before */
+	SERVER_STARTED,				/* and nobody knows what was held before */
+	LEASED						/* somebody has a lease on it */
 } DelayReason;
 
 /*
@@ -142,7 +149,7 @@ typedef struct RegistryState
 	Table		labels;
 	Table		delays;
 
-	pg_atomic_uint32 delays_kept;	/* entries in the table of delays */
+	pg_atomic_uint32 kept_off;	/* delays, and leases ever: 0 if there are none */
 	TimestampTz started_at;		/* when this server began to take writes */
 	int64		running_since;	/* the same on the monotonic clock */
 	pg_atomic_uint32 hand;		/* where to look for a name to evict */
@@ -150,7 +157,12 @@ typedef struct RegistryState
 	pg_atomic_uint64 untracked; /* acquires of names there was no room for */
 
 	ConditionVariable released; /* some permit was released */
+	ConditionVariable let_in;	/* some key is kept off no longer */
 	TokenBlock	token_blocks[TOKEN_BLOCKS];
+
+	/* Until when some key may be leased: seconds, on the wall clock */
+	pg_atomic_uint32 lease_hints[LEASE_HINTS];
+	pg_atomic_uint32 hinted_databases[HINTED_DATABASES];
 } RegistryState;
 
 #endif							/* LAYOUT_H */

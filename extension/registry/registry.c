@@ -146,13 +146,14 @@ init_locks(RegistryState *state)
 static void
 init_counters(RegistryState *state)
 {
-	pg_atomic_init_u32(&state->delays_kept, 0);
+	pg_atomic_init_u32(&state->kept_off, 0);
 	state->started_at = 0;
 	state->running_since = 0;
 	pg_atomic_init_u32(&state->hand, 0);
 	pg_atomic_init_u64(&state->evicted, 0);
 	pg_atomic_init_u64(&state->untracked, 0);
 	ConditionVariableInit(&state->released);
+	ConditionVariableInit(&state->let_in);
 	for (int i = 0; i < TOKEN_BLOCKS; i++)
 	{
 		TokenBlock *block = &state->token_blocks[i];
@@ -161,6 +162,16 @@ init_counters(RegistryState *state)
 		pg_atomic_init_u64(&block->next, 1);
 		pg_atomic_init_u64(&block->last, 0);
 	}
+}
+
+/* Nothing is known of leases yet. */
+static void
+init_hints(RegistryState *state)
+{
+	for (int i = 0; i < LEASE_HINTS; i++)
+		pg_atomic_init_u32(&state->lease_hints[i], 0);
+	for (int i = 0; i < HINTED_DATABASES; i++)
+		pg_atomic_init_u32(&state->hinted_databases[i], InvalidOid);
 }
 
 /* No place of a name may be evicted before there is something in it. */
@@ -183,6 +194,7 @@ init_memory(void *memory, uint32 names, uint32 backends)
 	lay_out(&reg, memory, names, backends);
 	init_locks(reg.state);
 	init_counters(reg.state);
+	init_hints(reg.state);
 	init_bitmaps(&reg, names);
 	table_init(&reg.names, names);
 	table_init(&reg.labels, names);

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef TABLE_H
-#define TABLE_H
+#ifndef REGISTRY_TABLE_H
+#define REGISTRY_TABLE_H
 
 #include "storage/spin.h"
 
@@ -71,4 +71,4 @@ table_place(const TableAccess *access, const void *entry)
 	return ((const char *) entry - access->entries) / access->entry_size + 1;
 }
 
-#endif							/* TABLE_H */
+#endif							/* REGISTRY_TABLE_H */

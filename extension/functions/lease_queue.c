@@ -1,0 +1,179 @@
+/*-------------------------------------------------------------------------
+ *
+ * lease_queue.c
+ *	  Asking for a lease in turn, without a session.
+ *
+ * Who waits for a lease inside of the server needs a session while it waits,
+ * and a pooler in transaction mode has few of them.  So it may ask instead,
+ * again and again, each time in a transaction of a moment.  The order in which
+ * they came is kept in a table: a ticket is a number that only rises, and who
+ * has the lowest of those that still ask has its turn.
+ *
+ * Sessions that wait in the server's own queue go first.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/owner.h"
+#include "functions/arguments.h"
+#include "functions/lease.h"
+#include "functions/row.h"
+#include "functions/visible.h"
+#include "locking/lease.h"
+#include "tokens/token.h"
+
+/* Who does not ask for so long has gone; who comes back has its place again */
+#define PATIENCE (10 * USECS_PER_SEC)
+
+PG_FUNCTION_INFO_V1(advisory_lock_queue_lease);
+PG_FUNCTION_INFO_V1(advisory_lock_leave_lease_queue);
+
+#define OF_THIS_KEY \
+	" q.key1 OPERATOR(pg_catalog.=) $1 AND q.key2 OPERATOR(pg_catalog.=) $2" \
+	" AND q.kind OPERATOR(pg_catalog.=) $3"
+
+static OwnerQuery ahead_query = {
+	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_SELECT,
+	.nargs = 4, .types = {INT4OID, INT4OID, INT4OID, INT8OID},
+	.text =
+	"SELECT pg_catalog.count(*) FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
+	" AND q.ticket OPERATOR(pg_catalog.<) $4"
+	" AND q.asks_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
+};
+
+/* A row that says so long enough stays as it is. */
+static OwnerQuery ask_query = {
+	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_INSERT,
+	.nargs = 7,
+	.types = {INT4OID, INT4OID, INT4OID, INT8OID, NAMEOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+	.text =
+	"INSERT INTO advisory_lock.lease_queue AS q (key1, key2, kind, ticket, owner, asks_until)"
+	" VALUES ($1, $2, $3, $4, $5, $6)"
+	" ON CONFLICT (key1, key2, kind, ticket) DO UPDATE SET asks_until = EXCLUDED.asks_until"
+	" WHERE q.owner OPERATOR(pg_catalog.=) EXCLUDED.owner AND q.asks_until OPERATOR(pg_catalog.<) $7"
+};
+
+/* Ours, and those who have gone. */
+static OwnerQuery served_query = {
+	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_DELETE,
+	.nargs = 5, .types = {INT4OID, INT4OID, INT4OID, INT8OID, NAMEOID},
+	.text =
+	"DELETE FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
+	" AND ((q.ticket OPERATOR(pg_catalog.=) $4 AND q.owner OPERATOR(pg_catalog.=) $5)"
+	" OR q.asks_until OPERATOR(pg_catalog.<) pg_catalog.clock_timestamp())"
+};
+
+static OwnerQuery leave_query = {
+	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_DELETE,
+	.nargs = 5, .types = {INT4OID, INT4OID, INT4OID, INT8OID, NAMEOID},
+	.text =
+	"DELETE FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
+	" AND q.ticket OPERATOR(pg_catalog.=) $4 AND q.owner OPERATOR(pg_catalog.=) $5"
+};
+
+/* Run one of the statements; how many rows there were. */
+static int64
+ask_queue(OwnerQuery *query, const NamedLock *lock, int64 ticket)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Datum		params[MAX_OWNER_ARGS] = {
+		Int32GetDatum(lock->id.key.key1), Int32GetDatum(lock->id.key.key2),
+		Int32GetDatum(lock->id.key.kind), Int64GetDatum(ticket),
+		CStringGetDatum(GetUserNameFromId(GetUserId(), false)),
+		TimestampTzGetDatum(now + PATIENCE), TimestampTzGetDatum(now + PATIENCE / 2)
+	};
+	int64		rows;
+	bool		isnull;
+
+	SPI_connect();
+	execute_as_owner(query, params);
+	rows = SPI_processed;
+	if (query == &ahead_query)
+		rows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return rows;
+}
+
+/* The ticket that was passed, or a new one. */
+static int64
+ticket_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
+{
+	if (PG_ARGISNULL(argno))
+		return token_draw();
+	if (!token_was_issued(PG_GETARG_INT64(argno)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ticket " INT64_FORMAT " for the lease of \"%s\" was never issued",
+						PG_GETARG_INT64(argno), lock->name),
+				 errhint("Pass NULL at first, and then what advisory_lock.queue_lease() returned.")));
+	return PG_GETARG_INT64(argno);
+}
+
+/* Set two columns to who has the lease now, and until when. */
+static void
+set_holder_columns(Datum *values, bool *nulls, const NamedLock *lock)
+{
+	TimestampTz until = leased_until(lock->id.key);
+	Lease	   *lease = until != 0 ? find_lease(lock->id.key) : NULL;
+
+	nulls[0] = nulls[1] = true;
+	if (!lease)
+		return;
+	set_name_column(&values[0], &nulls[0], lease->holder,
+					may_see_names_of(get_role_oid(lease->owner, true)));
+	set_time_column(&values[1], &nulls[1], until);
+}
+
+/*
+ * queue_lease(name text, duration interval, INOUT ticket bigint, holder text,
+ *			   OUT token bigint, OUT ahead integer, OUT held_by text,
+ *			   OUT held_until timestamptz)
+ */
+Datum
+advisory_lock_queue_lease(PG_FUNCTION_ARGS)
+{
+	LeaseRequest request = lease_request_args(fcinfo, 0, 1, 3);
+	int64		ticket,
+				ahead,
+				token = NO_TOKEN;
+	bool		taken;
+	Datum		values[5] = {0};
+	bool		nulls[5] = {false};
+
+	check_lease_allowed("advisory_lock.queue_lease()");
+	ticket = ticket_arg(fcinfo, 2, &request.lock);
+	ahead = ask_queue(&ahead_query, &request.lock, ticket);
+	taken = ahead == 0 && take_lease(&request, &NOW, &token);
+	(void) ask_queue(taken ? &served_query : &ask_query, &request.lock, ticket);
+
+	values[0] = Int64GetDatum(ticket);
+	values[1] = Int64GetDatum(token);
+	nulls[1] = !taken;
+	values[2] = Int32GetDatum((int32) ahead);
+	if (taken)
+		nulls[3] = nulls[4] = true;
+	else
+		set_holder_columns(&values[3], &nulls[3], &request.lock);
+	return row_result(row_type(fcinfo), values, nulls);
+}
+
+/* leave_lease_queue(name text, ticket bigint) returns boolean */
+Datum
+advisory_lock_leave_lease_queue(PG_FUNCTION_ARGS)
+{
+	NamedLock	lock = named_lock_arg(fcinfo, 0);
+
+	check_lease_allowed("advisory_lock.leave_lease_queue()");
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(ask_queue(&leave_query, &lock, PG_GETARG_INT64(1)) > 0);
+}

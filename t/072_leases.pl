@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the advisory_lock authors
+
+# Leases and what else can hold a name: sessions, transactions, prepared ones,
+# raw keys.  And what leases survive: crashes, failover, DROP EXTENSION, dumps;
+# with the registry and, before PostgreSQL 17, without.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+
+my $node = start_node('main', init => [ allows_streaming => 1 ],
+	conf => "restart_after_crash = on\nmax_prepared_transactions = 5\nautovacuum = off");
+my $holder = session($node);
+my $other = session($node);
+
+sub lease
+{
+	my ($name, $duration) = @_;
+	return $node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease('$name', '$duration')");
+}
+
+sub try_lease
+{
+	my ($name) = @_;
+	return $other->query("SELECT advisory_lock.acquire_lease('$name', '1 min') IS NOT NULL");
+}
+
+# === Everything that can hold a name keeps a lease off ===
+
+my $raw = $node->safe_psql('postgres', "SELECT key1 || ', ' || key2 FROM advisory_lock.key('job')");
+foreach my $way (
+	[ 'a session lock', "SELECT advisory_lock.lock('job')", "SELECT advisory_lock.unlock('job')" ],
+	[ 'a shared lock', "SELECT advisory_lock.lock_shared('job')", "SELECT advisory_lock.unlock_shared('job')" ],
+	[ 'one of many', "SELECT advisory_lock.lock_many(ARRAY['job', 'more'])", 'SELECT advisory_lock.unlock_all()' ],
+	[ 'a transaction lock', "BEGIN; SELECT advisory_lock.xact_lock('job')", 'COMMIT' ],
+	[ 'an uncommitted lease', "BEGIN; SELECT advisory_lock.acquire_lease('job', '1 min')", 'ROLLBACK' ],
+	[ "a raw lock, and npm's", "SELECT pg_advisory_lock($raw)", "SELECT pg_advisory_unlock($raw)" ])
+{
+	my ($name, $take, $give) = @$way;
+
+	$holder->query($take);
+	is(try_lease('job'), 'f', "$name keeps a lease off");
+	$holder->query($give);
+	is(try_lease('job'), 't', "$name was released");
+	$other->query("SELECT advisory_lock.terminate_holders('job')");
+}
+$holder->query("SELECT advisory_lock.acquire_permit('pool', 2)");
+is(try_lease('pool#1'), 'f', 'a permit keeps a lease of its own name off');
+$holder->query("SELECT advisory_lock.release_permit('pool', 1)");
+
+# === A lease keeps everything off, and a timeout is kept ===
+
+my $token = lease('job', '1 min');
+my $begin = time;
+is($other->query("SELECT advisory_lock.try_lock('job', '300 ms')"), 'f', 'the time runs out');
+my $took = time - $begin;
+cmp_ok($took, '>=', 0.3, 'not before it is over');
+cmp_ok($took, '<', 2, 'and not much later');
+
+# Who waits for the end of a lease says so, and learns of the end at once.
+$holder->start("SELECT advisory_lock.lock('job')");
+wait_until
+{
+	$other->query("SELECT count(*) FROM advisory_lock.locks
+		 WHERE name = 'job' AND pid = " . $holder->pid . " AND NOT granted AND delay_reason = 'lease'")
+}
+'the waiter is seen'
+  if $other->query('SELECT advisory_lock.has_registry()') eq 't';
+is($node->safe_psql('postgres', "SELECT advisory_lock.release_lease('job', $token)"), 't', 'released');
+cmp_ok($holder->finish, '>', $token, 'the waiter has it, with a newer token');
+$holder->query("SELECT advisory_lock.unlock('job')");
+
+# So does one whose lease simply ends.
+$begin = time;
+lease('job', '1 s');
+cmp_ok($holder->query("SELECT advisory_lock.lock('job')"), '>', $token, 'the lease ended');
+cmp_ok(time - $begin, '>=', 1, 'but not before its time');
+$holder->query("SELECT advisory_lock.unlock('job')");
+
+# === A renewal that is not committed yet ===
+
+$token = lease('job', '1 s');
+$holder->query("BEGIN; SELECT advisory_lock.renew_lease('job', $token, '1 h')");
+$other->query('SELECT pg_sleep(1.2)');
+is($other->query("SELECT advisory_lock.try_lock('job')"), 'f', 'counts from when it was written');
+is($other->query("SELECT advisory_lock.try_lock('job', '100 ms')"), 'f', 'however long that takes');
+$holder->query('COMMIT');
+is($other->query("SELECT advisory_lock.try_lock('job')"), 'f', 'and when it is committed');
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('job')");
+
+# === Prepared transactions ===
+
+$holder->query("BEGIN; SELECT advisory_lock.acquire_lease('prepared', '1 h'); PREPARE TRANSACTION 'lease'");
+is(try_lease('prepared'), 'f', 'a prepared lease keeps others off');
+crash_backend($node, $holder->pid);
+$holder->quit;
+$other->quit;
+$other = session($node);
+is(try_lease('prepared'), 'f', 'over a crash, too');
+$other->query("COMMIT PREPARED 'lease'");
+is($other->query("SELECT advisory_lock.try_lock('prepared')"), 'f', 'and when it is committed');
+
+# === A crash, a restart, a standby that is promoted ===
+
+$token = lease('durable', '1 h');
+$node->backup('base');
+$other->quit;
+$node->stop('immediate');
+$node->start;
+$other = session($node);
+is($other->query("SELECT advisory_lock.try_lock('durable')"), 'f', 'a lease survives a crash of the server');
+is($other->query("SELECT advisory_lock.renew_lease('durable', $token, '1 h') > now()"), 't', 'and is renewed');
+is($other->query("SELECT advisory_lock.try_lock('other')"), 't', 'other names are free');
+
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+configure_registry($standby);
+$standby->start;
+my $later = lease('later', '1 h');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+my $session = session($standby);
+is($session->sqlstate_of("SELECT advisory_lock.acquire_lease('x', '1 min')"), '25006', 'no lease on a standby');
+$standby->promote;
+wait_until { $session->query('SELECT pg_is_in_recovery()') eq 'f' } 'it is promoted';
+is($session->query("SELECT advisory_lock.try_lock('later')"), 'f', 'a lease survives a failover');
+is($session->query("SELECT advisory_lock.renew_lease('later', $later, '1 h') > now()"), 't', 'and is renewed');
+cmp_ok($session->query("SELECT advisory_lock.acquire_lease('new', '1 min')"), '>', $later, 'tokens go on');
+$session->quit;
+$standby->stop('immediate');
+
+# === Dumps: what is not over, and runs; whichever way it comes in ===
+
+$node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease('over', '1 s');
+	SELECT advisory_lock.record_run('durable', $token, now());
+	SELECT pg_sleep(1.1); CREATE DATABASE restored TEMPLATE template0");
+my $file = "$PostgreSQL::Test::Utils::tmp_check/dump.sql";
+$node->command_ok([ 'pg_dump', '-f', $file, '-d', conninfo($node) ], 'dumped');
+my $early = session($node, 'restored');
+$early->query("CREATE EXTENSION advisory_lock; SELECT advisory_lock.try_lock('x'); DROP EXTENSION advisory_lock");
+$node->command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', conninfo($node, 'restored') ], 'restored');
+is($early->query("SELECT advisory_lock.try_lock('durable')"), 'f', 'a restored lease keeps others off');
+is($early->query("SELECT advisory_lock.renew_lease('durable', $token, '1 h') > now()"), 't', 'and is renewed');
+is($early->query('SELECT count(*) FROM advisory_lock.leases WHERE name = $$over$$'), '0', 'what was over is not there');
+is($early->query("SELECT advisory_lock.last_run('durable') IS NOT NULL"), 't', 'runs are');
+cmp_ok($early->query("SELECT advisory_lock.acquire_lease('new', '1 min')"), '>', $token, 'tokens go on');
+
+# === DROP EXTENSION takes the leases along ===
+
+$early->query('DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
+is($early->query("SELECT advisory_lock.try_lock('durable')"), 't', 'no lease without its row');
+$early->query("SELECT advisory_lock.unlock_all()");
+is($early->query("SELECT advisory_lock.acquire_lease('durable', '1 h') > 0; SELECT advisory_lock.try_lock('durable')"),
+	"t\nf", 'and new ones count');
+
+# === Renewals stay in their page ===
+
+$other->query('SELECT pg_stat_reset_single_table_counters($$advisory_lock.leases$$::regclass)');
+$other->query("SELECT count(advisory_lock.renew_lease('durable', $token, '1 h')) FROM generate_series(1, 10)") for 1 .. 100;
+my $updates = wait_until
+{
+	my $row = $node->safe_psql('postgres', 'SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+		 WHERE relid = $$advisory_lock.leases$$::regclass');
+	$row =~ /^(\d+)/ && $1 >= 1000 && $row
+}
+'statistics have arrived';
+my ($all, $hot) = split /\|/, $updates;
+cmp_ok($hot, '>=', 0.99 * $all, 'renewals are HOT updates');
+cmp_ok($node->safe_psql('postgres', 'SELECT pg_relation_size($$advisory_lock.leases$$)'), '<=', 65536, 'in few pages');
+
+done_testing();
