@@ -11,7 +11,7 @@
  * so that it came with the extension; and it is of the kind that the script
  * creates, and as durable.
  *
- * What a superuser does to the rows or the columns is not checked here.
+ * What a superuser does to the rows is not checked here.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -168,4 +168,23 @@ Oid
 member_owner(Member member)
 {
 	return known_relation(member)->owner;
+}
+
+/*
+ * For a reader of rows: reports an error unless the table's first columns have
+ * the types that the script gave them.
+ */
+void
+member_check_columns(Member member, TupleDesc columns, const Oid *types, int count)
+{
+	bool		as_made = columns->natts >= count;
+
+	for (int i = 0; as_made && i < count; i++)
+		as_made = TupleDescAttr(columns, i)->atttypid == types[i];
+	if (!as_made)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s.%s\" does not have the columns it was created with",
+						SCHEMA_NAME, relations[member].name),
+				 errhint("Drop the extension and create it again.")));
 }

@@ -10,6 +10,8 @@
 #ifndef MEMBER_H
 #define MEMBER_H
 
+#include "access/tupdesc.h"
+
 /* In the order of the table in member.c */
 typedef enum Member
 {
@@ -23,5 +25,6 @@ typedef enum Member
 
 extern Oid	member_relation(Member member);
 extern Oid	member_owner(Member member);
+extern void member_check_columns(Member member, TupleDesc columns, const Oid *types, int count);
 
 #endif							/* MEMBER_H */

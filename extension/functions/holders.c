@@ -120,35 +120,53 @@ warn_of_prepared(const NamedLock *lock)
 }
 
 /*
+ * The sessions that hold the lock, apart from this one, and 0 for prepared
+ * transactions.  Who waits for the end of a delay holds nothing yet.
+ */
+static List *
+other_holders(const NamedLock *lock)
+{
+	List	   *pids = holder_pids(&lock->tag);
+	ListCell   *cell;
+
+	foreach(cell, pids)
+	{
+		int			pid = lfirst_int(cell);
+
+		if (pid != 0 && (pid == MyProcPid || waits_out_delay(lock, pid)))
+			pids = foreach_delete_current(pids, cell);
+	}
+	return pids;
+}
+
+/*
  * Signal all who hold the lock; how many they are.
  *
  * Who may do that is for pg_terminate_backend() to say; it raises the error.
  * The calling session is left out, since it could not tell the result.  The
  * delay that a lost session has left is lifted, and a lease is ended, which
- * counts; who waits for the end of either holds nothing yet.
+ * counts.  Either lets somebody in, so who holds the lock is found out before.
  */
 static int
 terminate_holders(const NamedLock *lock)
 {
-	List	   *pids;
+	List	   *holders;
 	int			terminated = 0;
 	ListCell   *cell;
 
 	/* A worker would end its own leader, with whose locks it has to do. */
 	PreventCommandIfParallelMode("advisory_lock.terminate_holders()");
 	(void) registry_attach();
+	holders = other_holders(lock);
 	(void) lift_delay(lock);
 	if (end_lease(lock))
 		terminated++;
-	pids = holder_pids(&lock->tag);
-	foreach(cell, pids)
+	foreach(cell, holders)
 	{
-		int			pid = lfirst_int(cell);
-
-		if (pid != 0 && pid != MyProcPid && !waits_out_delay(lock, pid) && terminate(pid))
+		if (lfirst_int(cell) != 0 && terminate(lfirst_int(cell)))
 			terminated++;
 	}
-	if (list_member_int(pids, 0))
+	if (list_member_int(holders, 0))
 		warn_of_prepared(lock);
 	return terminated;
 }

@@ -141,20 +141,6 @@ advisory_lock_label_key(PG_FUNCTION_ARGS)
 }
 
 static void
-check_columns(TupleDesc columns)
-{
-	bool		as_made = columns->natts == OWNER_COLUMN;
-
-	for (int i = 0; as_made && i < OWNER_COLUMN; i++)
-		as_made = TupleDescAttr(columns, i)->atttypid == column_types[i];
-	if (!as_made)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"advisory_lock.key_labels\" does not have the columns it was created with"),
-				 errhint("Drop the extension and create it again.")));
-}
-
-static void
 put_label(ReturnSetInfo *rsinfo, HeapTuple row, TupleDesc columns)
 {
 	Datum		values[OWNER_COLUMN];
@@ -181,7 +167,7 @@ advisory_lock_labels(PG_FUNCTION_ARGS)
 	SysScanDesc scan;
 	HeapTuple	row;
 
-	check_columns(RelationGetDescr(rel));
+	member_check_columns(MEMBER_KEY_LABELS, RelationGetDescr(rel), column_types, OWNER_COLUMN);
 	InitMaterializedSRF(fcinfo, 0);
 	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
 	while ((row = systable_getnext(scan)) != NULL)

@@ -241,7 +241,8 @@ check_lease_owner(const NamedLock *lock, const char *owner)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for the lease of \"%s\"", lock->name),
-			 errdetail("It belongs to the role that took it.")));
+			 errdetail("It belongs to the role that took it."),
+			 errhint("Call it as a member of that role.")));
 }
 
 /* Run a statement that returns what became of the lease, if it is ours still. */
@@ -343,7 +344,8 @@ check_may_end(const NamedLock *lock, const char *owner)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to end the lease of %s", lock_title(lock)),
-			 errdetail("Only roles that may terminate sessions of the role that took it may end it.")));
+			 errdetail("Only roles that may terminate sessions of the role that took it may end it."),
+			 errhint("Call it as a member of that role, or wait until the lease is over.")));
 }
 
 /*
@@ -384,7 +386,8 @@ column_of(HeapTuple row, TupleDesc columns, const char *name)
 	if (number <= 0 || isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("column \"%s\" of a lease must not be null", name)));
+				 errmsg("column \"%s\" of a lease must not be null", name),
+				 errhint("Leave leases to advisory_lock.acquire_lease().")));
 	return SPI_gettypeid(columns, number) == INT4OID ? DatumGetInt32(value) : DatumGetInt64(value);
 }
 
@@ -400,7 +403,8 @@ advisory_lock_note_lease(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("advisory_lock.note_lease() must be called before a row is inserted or updated")));
+				 errmsg("advisory_lock.note_lease() must be called before a row is inserted or updated"),
+				 errhint("Leave it to the trigger of advisory_lock.leases.")));
 	columns = RelationGetDescr(trigger->tg_relation);
 	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
 	note_lease((LockKey) {

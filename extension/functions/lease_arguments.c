@@ -54,7 +54,8 @@ check_at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (us < 0 || us > MAX_DURATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time for which others are kept off \"%s\" must be between 0 and 24 hours", lock->name)));
+				 errmsg("time for which others are kept off \"%s\" must be between 0 and 24 hours", lock->name),
+				 errhint("Leave it out, or pass how long the name shall at least be kept from others.")));
 }
 
 /* The token that a lease is known by. */
@@ -103,7 +104,8 @@ holder_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("holder of the lease of \"%s\" is too long", lock->name),
-				 errdetail("The limit is %d bytes.", MAX_HOLDER_BYTES)));
+				 errdetail("The limit is %d bytes.", MAX_HOLDER_BYTES),
+				 errhint("Pass a shorter text, or leave it out.")));
 	return holder;
 }
 

@@ -88,7 +88,8 @@ check_arguments(FunctionCallInfo fcinfo, const NamedLock *lock)
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("token and start of the run of \"%s\" must not be null", lock->name)));
+				 errmsg("token and start of the run of \"%s\" must not be null", lock->name),
+				 errhint("Pass the token of the lock, and the time by this server's clock at which the run began.")));
 	if (!token_was_issued(PG_GETARG_INT64(1)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -113,7 +114,8 @@ check_run_owner(const NamedLock *lock, const char *owner)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for the runs of \"%s\"", lock->name),
-			 errdetail("They belong to the role that recorded the first one.")));
+			 errdetail("They belong to the role that recorded the first one."),
+			 errhint("Call it as a member of that role, or use another name.")));
 }
 
 static void

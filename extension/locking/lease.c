@@ -49,28 +49,16 @@ enum
 /* How soon to look again at a row that somebody is changing */
 #define RECHECK_CHANGE (10 * INT64CONST(1000))
 
-static void
-check_columns(TupleDesc columns)
-{
-	static const Oid types[] = {
-		INT4OID, INT4OID, INT4OID, TEXTOID, INT8OID, TEXTOID, NAMEOID, TIMESTAMPTZOID, TIMESTAMPTZOID
-	};
-
-	for (size_t i = 0; i < lengthof(types); i++)
-	{
-		if (columns->natts <= (int) i || TupleDescAttr(columns, i)->atttypid != types[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("table \"advisory_lock.leases\" does not have the columns it was created with")));
-	}
-}
+static const Oid column_types[] = {
+	INT4OID, INT4OID, INT4OID, TEXTOID, INT8OID, TEXTOID, NAMEOID, TIMESTAMPTZOID, TIMESTAMPTZOID
+};
 
 static Relation
 open_leases(void)
 {
 	Relation	rel = table_open(member_relation(MEMBER_LEASES), AccessShareLock);
 
-	check_columns(RelationGetDescr(rel));
+	member_check_columns(MEMBER_LEASES, RelationGetDescr(rel), column_types, lengthof(column_types));
 	return rel;
 }
 

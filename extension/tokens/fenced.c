@@ -24,19 +24,9 @@
 #include "base/member.h"
 #include "tokens/fenced.h"
 
-/* Of the columns (name, token, ...) */
+/* The first columns, (name, token) */
+static const Oid column_types[] = {TEXTOID, INT8OID};
 #define TOKEN_COLUMN 2
-
-static void
-check_columns(TupleDesc columns)
-{
-	if (columns->natts < TOKEN_COLUMN ||
-		TupleDescAttr(columns, TOKEN_COLUMN - 1)->atttypid != INT8OID)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"advisory_lock.fences\" does not have the columns it was created with"),
-				 errhint("Drop the extension and create it again.")));
-}
 
 static int64
 token_of_row(HeapTuple row, TupleDesc columns)
@@ -63,7 +53,7 @@ newest_fenced_token(void)
 	HeapTuple	row;
 	int64		newest = 0;
 
-	check_columns(columns);
+	member_check_columns(MEMBER_FENCES, columns, column_types, lengthof(column_types));
 	scan = systable_beginscan(rel, InvalidOid, false, SnapshotAny, 0, NULL);
 	while ((row = systable_getnext(scan)) != NULL)
 	{
