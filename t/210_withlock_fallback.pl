@@ -136,14 +136,17 @@ foreach my $database ('postgres', 'bare')
 	cmp_ok($ended->seconds, '<', 1.3 + 20, sprintf('... soon after it: %.3f s', $ended->seconds));
 }
 
-# The extension comes while withlock waits and holds: the keys are the same
+# The extension comes while withlock waits and holds: the keys are the same, and
+# who still waits by them does so anew by the extension; but not who is first in
+# the queue for a permit, where nobody comes before
 $node->safe_psql('postgres', 'CREATE DATABASE comes');
 foreach my $how ([], ['--transaction'], ['--permits', '1'])
 {
+	my $token = $how->[0] && $how->[0] eq '--permits' ? '' : '\d+';
 	my @same = ('x', @$how, '-d', conninfo($node, 'comes'));
 	my $first = start_withlock(@same, '--', 'sleep', '1000');
-	my $second = start_withlock(@same, '--', 'sh', '-c', 'echo "token [$WITHLOCK_TOKEN]"; exec sleep 1000');
 	my $command = $first->wait_command;
+	my $second = start_withlock(@same, '--', 'sh', '-c', 'echo "token [$WITHLOCK_TOKEN]"; exec sleep 1000');
 	wait_until
 	{
 		$node->safe_psql('comes', "SELECT count(DISTINCT l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database AND d.datname = 'comes' WHERE locktype = 'advisory'") eq '2';
@@ -153,13 +156,68 @@ foreach my $how ([], ['--transaction'], ['--permits', '1'])
 	is(withlock(@same, '-n', 'true')->status, 75, "@$how: the extension is created, and keeps who uses it off");
 	kill 'TERM', $command;
 	$first->wait;
-	$second->wait_output(qr/token \[\]/);
-	pass('... who waited has the lock, without a token as before');
+	$second->wait_output(qr/token \[.*\]/);
+	like($second->stdout, qr/token \[$token\]/, '... who waited has the lock');
 	is(withlock(@same, '-n', 'true')->status, 75, '... and keeps others off');
 	kill 'TERM', $second->wait_command;
 	is($second->wait, 128 + 15, '... until the end of its command');
 	is(withlock(@same, '-n', '--', 'true')->status, 0, '... which gives it back');
 	$node->safe_psql('comes', 'DROP EXTENSION advisory_lock');
 }
+
+# The extension comes between the look at it and the call, and with it somebody
+# whose lock is lost: others are kept off for his command's sake
+my $proxy = Proxy->new($node);
+my $lock = 'race';
+foreach my $case (
+	[[], 'pg_advisory_lock'], [['--also', 'other'], 'pg_advisory_lock'], [['--transaction'], 'pg_advisory_xact_lock'],
+	[['--permits', '1'], 'pg_advisory_lock'])
+{
+	my ($how, $call) = @$case;
+	my @permits = grep { $_ eq '--permits' || $_ eq '1' } @$how;
+
+	$lock++;
+	$proxy->hold($call);
+	my $late = start_withlock($lock, @$how, '-d', $proxy->conninfo('comes'), '--', 'echo', 'run');
+	wait_until { $proxy->held } 'it is about to call';
+	$node->safe_psql('comes', 'CREATE EXTENSION advisory_lock');
+	my $loser = start_withlock($lock, @permits, '--lock-delay', '60s', '-d', conninfo($node, 'comes'), '--', 'sleep', '1000');
+	$loser->wait_command;
+	$node->safe_psql('comes', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'withlock: $lock' AND pid IN (SELECT pid FROM advisory_lock.locks WHERE name LIKE '$lock%')");
+	is($loser->wait, 74, "@$how: the extension comes before the call");
+	wait_until { $node->safe_psql('comes', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: $lock'") eq '1' } 'its session has ended';
+	$proxy->go;
+	$late->wait_errors(qr/just been created/);
+	kill 'TERM', $late->pid;
+	is($late->wait, 128 + 15, '... and keeps others off after a loss');
+	is($late->stdout, '', '... so that no command runs beside one in its grace');
+	$node->safe_psql('comes', 'DROP EXTENSION advisory_lock');
+}
+
+# It goes between the look and the call
+foreach my $case (
+	[[], 'CALL advisory_lock.acquire'],
+	[['--also', 'other'], 'CALL advisory_lock.acquire'], [['--permits', '1'], 'CALL advisory_lock.acquire'],
+	[['--transaction'], 'advisory_lock.xact_lock'])
+{
+	my ($how, $call) = @$case;
+
+	$node->safe_psql('comes', 'CREATE EXTENSION advisory_lock; CREATE ROLE ordinary LOGIN; GRANT USAGE ON SCHEMA advisory_lock TO ordinary');
+	foreach my $user ([], ['-U', 'ordinary'])
+	{
+		$node->safe_psql('comes', 'CREATE EXTENSION IF NOT EXISTS advisory_lock');
+		$lock++;
+		$proxy->hold($call);
+		my $late = start_withlock($lock, @$how, @$user, '-d', $proxy->conninfo('comes'), '--', 'sh', '-c', 'echo "token [$WITHLOCK_TOKEN]"');
+		wait_until { $proxy->held } 'it is about to call';
+		$node->safe_psql('comes', 'DROP EXTENSION advisory_lock');
+		$proxy->go;
+		is($late->wait, 0, "@$how @$user: the extension goes before the call");
+		is($late->stdout, "token []\n", '... the command runs once, by the same keys');
+		like($late->stderr, qr/not there any more/, '... and the reason is said');
+	}
+	$node->safe_psql('comes', 'DROP ROLE ordinary');
+}
+$proxy->close;
 
 done_testing();

@@ -46,11 +46,25 @@ timeout_text(advl_number buf, int64_t deadline)
 	return buf;
 }
 
+/*
+ * Why a call of the extension's failed.  Its schema is gone, or what guards
+ * the call says so.
+ */
+advlock_result
+advl_call_error(advlock *h, const PGresult *res)
+{
+	const char *state = advl_state(res);
+
+	if (h->way->extension && (strcmp(state, "3F000") == 0 || strcmp(state, "42704") == 0))
+		return advl_wrong_way(h);
+	return advl_server_error(h, res);
+}
+
 /* What the call has not done it has undone; but an error can come after it. */
 static advlock_result
 failed(advlock *h, const PGresult *res)
 {
-	advlock_result r = advl_server_error(h, res);
+	advlock_result r = advl_call_error(h, res);
 
 	return r == ADVLOCK_INVALID ? r : advl_take_back(h, r);
 }

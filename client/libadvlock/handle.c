@@ -32,7 +32,7 @@ advlock_next_host(const advlock *h)
 int
 advlock_has_extension(const advlock *h)
 {
-	return h != NULL && h->way->extension;
+	return h != NULL && h->way->extension != h->other_way;
 }
 
 /* A pooler releases what a client held that has gone. */

@@ -12,8 +12,10 @@
  * and returns ADVLOCK_WAITING.  The blocking calls are start and a loop
  * around poll(2).
  *
- * How locks are had from a session is decided once, when it is known what
- * the server has: a way is a table of the four operations that differ.
+ * How locks are had from a session is decided when it is known what the
+ * server has: a way is a table of the four operations that differ.  While
+ * nothing is held, an operation that finds the extension created or dropped
+ * since then fails, and leaves the other way to the next.
  *
  * Functions with the prefix advl_ are shared between files and not exported.
  *
@@ -179,6 +181,7 @@ struct advlock
 	int			client_pid;		/* the same as libpq was told it */
 	char		database[48];	/* see advlock_database() */
 	const advl_way *way;		/* never NULL */
+	bool		other_way;		/* the next lock goes the other one */
 	bool		registry;		/* the server keeps delays */
 	bool		delay;			/* one was set in this session */
 	bool		warm;			/* a check has been rehearsed */
@@ -300,6 +303,7 @@ extern advlock_result advl_take_permit(advlock *h);
 
 /* === extension.c === */
 extern advlock_result advl_acquire(advlock *h);
+extern advlock_result advl_call_error(advlock *h, const PGresult *res);
 
 /* === transaction.c === */
 extern advlock_result advl_take_by_extension(advlock *h);
@@ -309,6 +313,8 @@ extern advlock_result advl_commit(advlock *h, int answer_ms);
 
 /* === way.c === */
 extern const advl_way *advl_choose_way(bool transaction, bool extension);
+extern advlock_result advl_wrong_way(advlock *h);
+extern void advl_find_way(advlock *h);
 
 /* === session.c === */
 extern advlock_result advl_start_session(advlock *h, int64_t deadline);

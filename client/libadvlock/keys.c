@@ -39,8 +39,10 @@ static const char *const take_sql[2][2] = {
 	{TAKE("pg_try_advisory_lock"), TAKE("pg_try_advisory_lock_shared")},
 };
 
+/* Is it held, and has the extension come since the session began? */
 static const char holds_sql[] =
-"SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") " FROM " ADVL_KEYS(ADVL_NAME);
+"SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", " ADVL_HAS_EXTENSION
+" FROM " ADVL_KEYS(ADVL_NAME);
 
 static advlock_result take_next(advlock *h);
 
@@ -71,17 +73,26 @@ not_granted(advlock *h, bool timed_out, const PGresult *attempt)
 	return advl_give_up(h, advl_busy(h, h->op.permit != NULL ? h->op.permit : h->op.wanted));
 }
 
+/* The lock is ours; with what we have it goes on as it began. */
+static advlock_result
+granted(advlock *h, const PGresult *look)
+{
+	if (advl_is_true(look, 1) && h->held == NULL)
+		return advl_give_up(h, advl_wrong_way(h));
+	return take_next(h);
+}
+
 /*
  * The attempt failed with an error although pg_locks shows the lock.  After a
  * timeout it counts as granted; after anything else it must go.
  */
 static advlock_result
-granted_with_error(advlock *h, bool timed_out, const PGresult *attempt)
+granted_with_error(advlock *h, bool timed_out, const PGresult *attempt, const PGresult *look)
 {
 	if (!timed_out)
 		return advl_take_back(h, advl_server_error(h, attempt));
 	wanted_to_taken(h);
-	return take_next(h);
+	return granted(h, look);
 }
 
 /*
@@ -110,7 +121,7 @@ attempted(advlock *h)
 	if (!advl_rows(look))
 		return not_seen(h, attempt, look);
 	if (!advl_rows(attempt))
-		return advl_is_true(look, 0) ? granted_with_error(h, timed_out, attempt) :
+		return advl_is_true(look, 0) ? granted_with_error(h, timed_out, attempt, look) :
 			not_granted(h, timed_out, attempt);
 	if (advl_refused(attempt))
 		return not_granted(h, true, attempt);
@@ -119,7 +130,7 @@ attempted(advlock *h)
 		return advl_give_up(h, advl_fail(h, ADVLOCK_SERVER,
 										 "the server granted lock \"%s\" but does not show it in pg_locks",
 										 h->op.taken->name));
-	return take_next(h);
+	return granted(h, look);
 }
 
 static advlock_result

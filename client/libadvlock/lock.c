@@ -108,6 +108,7 @@ prepare(advlock *h, const char *const *names, size_t count,
 
 	if (r != ADVLOCK_OK)
 		return r;
+	advl_find_way(h);
 	if (o == NULL)
 		advlock_options_init(&h->op.options);
 	else

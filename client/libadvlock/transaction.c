@@ -30,7 +30,8 @@ typedef struct statements
 {
 	const char *wait[2];		/* [shared] for ever */
 	const char *try[2];			/* [shared] until $2, or not at all */
-	const char *look;			/* in mode $2: is it held, with which token, where? */
+	const char *look;			/* in mode $2: is it held, with which token, where,
+								 * and has the extension come? */
 } statements;
 
 #define CALL(guarded, function, type) \
@@ -65,7 +66,7 @@ static const statements by_keys = {
 	.wait = {TAKE("pg_advisory_xact_lock"), TAKE("pg_advisory_xact_lock_shared")},
 	.try = {TAKE("pg_try_advisory_xact_lock"), TAKE("pg_try_advisory_xact_lock_shared")},
 	.look = "SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", 0,"
-	" pg_catalog.pg_backend_pid() FROM " ADVL_KEYS(ADVL_NAME)
+	" pg_catalog.pg_backend_pid(), " ADVL_HAS_EXTENSION " FROM " ADVL_KEYS(ADVL_NAME)
 };
 
 /* The attempt is undone: try again, or end with its outcome. */
@@ -102,7 +103,7 @@ attempted(advlock *h)
 	for (int i = 0; i < 4; i++)
 	{
 		if (!advl_done(h->op.results[i]))
-			return undo(h, advl_server_error(h, h->op.results[i]));
+			return undo(h, advl_call_error(h, h->op.results[i]));
 	}
 	if (advl_refused(h->op.results[2]))
 		return undo(h, advl_busy(h, h->op.wanted));
@@ -111,6 +112,8 @@ attempted(advlock *h)
 		return undo(h, advl_fail(h, ADVLOCK_SERVER,
 								 "the server granted lock \"%s\" but does not show it",
 								 h->op.wanted->name));
+	if (!h->way->extension && h->held == NULL && advl_is_true(look, 3))
+		return undo(h, advl_wrong_way(h));
 	h->pid = (int) pid;
 	return advl_hold_all(h, &h->op.wanted);
 }

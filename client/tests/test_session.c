@@ -297,7 +297,11 @@ fallback_meets_extension(void)
 	after = open_ready();
 	check(advlock_has_extension(after));
 
+	/* the way that was chosen is noticed to be the wrong one, once */
+	check_result(before, advlock_lock(before, "p", &permit), ADVLOCK_SERVER);
+	check(advlock_may_pass(before) && advlock_has_extension(before));
 	check_result(before, advlock_lock(before, "x", NULL), ADVLOCK_OK);
+	check(advlock_token(before, "x") > 0);
 	check_result(before, advlock_lock(before, "p", &permit), ADVLOCK_OK);
 	check_result(after, advlock_try_lock(after, "x"), ADVLOCK_BUSY);
 	check_result(after, advlock_lock(after, "p", &permit), ADVLOCK_BUSY);

@@ -115,8 +115,8 @@ Closes all connections.
 
 =item hold(text), go()
 
-What a client sends is kept back when it contains the text, and C<held()> is
-true then, until go().
+What a client sends is kept back from where it contains the text, and
+C<held()> is true then, until go().
 
 =item flood()
 
@@ -128,7 +128,7 @@ sub inject { return $_[0]->order("inject $_[1]"); }
 sub swallow { return $_[0]->order('swallow'); }
 sub cut { return $_[0]->order('cut'); }
 sub flood { return $_[0]->order('flood'); }
-sub hold { return $_[0]->order("hold $_[1]"); }
+sub hold { unlink "$_[0]->{directory}/held"; return $_[0]->order("hold $_[1]"); }
 sub held { return -e "$_[0]->{directory}/held"; }
 sub go { return $_[0]->order('go'); }
 
@@ -203,11 +203,13 @@ sub obey
 	return 1;
 }
 
+# What a client has to say comes in pieces, and they stay in their order.
 sub keep_back
 {
 	my ($s, $socket, $buffer) = @_;
 
-	$s->{kept} = [$s->{peer}{$socket}, $buffer];
+	$s->{kept}[0] //= $s->{peer}{$socket};
+	$s->{kept}[1] .= $buffer;
 	delete $s->{hold};
 	PostgreSQL::Test::Utils::append_to_file($s->{held_file}, '');
 	return;
@@ -256,7 +258,8 @@ sub pass_on
 		$s->{held}{$socket} .= $buffer;
 		return;
 	}
-	return keep_back($s, $socket, $buffer) if defined $s->{hold} && index($buffer, $s->{hold}) >= 0;
+	return keep_back($s, $socket, $buffer)
+	  if $s->{kept} ? $s->{kept}[0] == $s->{peer}{$socket} : defined $s->{hold} && index($buffer, $s->{hold}) >= 0;
 	log_turn($s, 'C') if $s->{log};
 	$s->{peer}{$socket}->syswrite($buffer) if length $buffer;
 	return;
