@@ -93,7 +93,7 @@ is($status->stdout, "another: free\n", '... and that it is');
 my $kill = withlock('--kill', $odd);
 is($kill->status, 0, '--kill');
 is($kill->stdout, '', '... says nothing on stdout');
-like($kill->stderr, qr/^withlock: lock "\Q$odd\E": ended 1 session$/m, '... but that it ended the session');
+like($kill->stderr, qr/^withlock: lock "\Q$odd\E": ended 1 holder$/m, '... but that it ended the holder');
 is($holder->wait, 74, '... whose withlock ends its command');
 is($waiter->wait, 0, '... and the waiter is granted');
 $kill = withlock('--kill', $odd);

@@ -86,7 +86,8 @@
 	" CAST(NULL AS pg_catalog.timestamptz) AS delayed_until," \
 	" CASE WHEN p.objsubid" ADVL_EQ "1 THEN CAST(p.classid AS pg_catalog.int8)" \
 	ADVL_OP("<<") "32" ADVL_OP("|") "CAST(p.objid AS pg_catalog.int8) END AS key," \
-	" CAST(NULL AS pg_catalog.text) AS tool" \
+	" CAST(NULL AS pg_catalog.text) AS tool, CAST(NULL AS pg_catalog.text) AS held_by," \
+	" CAST(NULL AS pg_catalog.timestamptz) AS expires_at" \
 	" FROM pg_catalog.pg_locks AS p LEFT JOIN pg_catalog.pg_stat_activity AS a" \
 	" ON a.pid" ADVL_EQ "p.pid" \
 	" WHERE p.locktype" ADVL_EQ "'advisory'" \

@@ -137,6 +137,10 @@ typedef struct advlock_open_options
 /* The longest lock_delay_ms that the server accepts: one hour. */
 #define ADVLOCK_MAX_LOCK_DELAY_MS 3600000
 
+/* What a lease may last. */
+#define ADVLOCK_MIN_LEASE_MS 1000
+#define ADVLOCK_MAX_LEASE_MS 86400000
+
 /* How to lock.  Fill with advlock_options_init() first. */
 typedef struct advlock_options
 {
@@ -157,7 +161,37 @@ typedef struct advlock_options
 	 */
 	int			lock_delay_ms;
 
-	int			reserved[12];
+	/*
+	 * 0: hold the lock by a session.  Else by a lease of so long, which needs
+	 * no connection and outlives a restart of the server: once it is had the
+	 * handle closes its session, and renews the lease every third of the time
+	 * by new ones, in advlock_poll().  So that has to be called whenever
+	 * advlock_socket() is ready or advlock_wait_ms() have passed, and may not
+	 * be left out for longer.  Needs the extension, a handle of the library's
+	 * own that holds nothing else, and neither permits nor shared mode.  When
+	 * the lease is given back, the handle is to be closed.
+	 */
+	int			lease_ms;
+
+	/*
+	 * What the caller needs to stop its work: a lease that cannot be renewed
+	 * is ADVLOCK_LOST so long before others can have it; half of it at most.
+	 */
+	int			stop_ms;
+
+	/*
+	 * When a lease is given back earlier, others are kept off until so long
+	 * after it was had.
+	 */
+	int			at_least_ms;
+
+	/*
+	 * What the holder of a lease is called for others, until the operation is
+	 * over; NULL: program, role and address, as the server knows them.
+	 */
+	const char *holder;
+
+	int			reserved[8];
 } advlock_options;
 
 /* === Opening and closing === */
@@ -372,6 +406,12 @@ extern int64_t advlock_token(const advlock *h, const char *name);
 
 /* Which permit of the name this handle holds, the latest taken; 0 if none. */
 extern int	advlock_permit(const advlock *h, const char *name);
+
+/*
+ * For how many ms the lease of this handle is certain to last, by this host's
+ * clock, which began before the request was sent; 0 if it holds none.
+ */
+extern int	advlock_lease_left_ms(const advlock *h);
 
 /* === Without blocking === */
 

@@ -26,7 +26,7 @@ finish_operation(advlock *h, int64_t deadline)
 	if (h->op.wanted != NULL || h->op.permit != NULL)
 	{
 		/* A wait in slices might not be in one just now. */
-		h->op.deadline = now_ms();
+		h->op.deadline = h->op.wake_at = now_ms();
 		if (!advl_cancel(h->conn, deadline))
 			return false;
 	}
@@ -112,6 +112,14 @@ end_failed_transaction(advlock *h, int64_t deadline)
 								  advl_remaining(deadline))) == ADVLOCK_OK;
 }
 
+/* Get the session ready to give back what it holds. */
+static bool
+free_session(advlock *h, int64_t deadline)
+{
+	return finish_queries(h->conn, deadline) && advl_begin(h) == ADVLOCK_OK &&
+		end_failed_transaction(h, deadline);
+}
+
 /* Give everything back; true when the server has confirmed that. */
 static bool
 release_all(advlock *h, int64_t deadline)
@@ -120,8 +128,7 @@ release_all(advlock *h, int64_t deadline)
 		return false;
 	if (h->held == NULL)
 		return true;
-	if (!finish_queries(h->conn, deadline) || advl_begin(h) != ADVLOCK_OK ||
-		!end_failed_transaction(h, deadline))
+	if (h->lease == NULL && !free_session(h, deadline))
 		return false;
 	if (h->held != NULL)
 		(void) advl_wait(h, h->way->release_all(h, advl_remaining(deadline)));
@@ -136,6 +143,7 @@ advlock_close(advlock *h)
 	if (!release_all(h, advl_deadline(ADVL_CLOSE_MS)) && h->status == ADVLOCK_OK)
 		advl_abandon(h);
 	advl_end(h);
+	advl_lease_free(&h->lease);
 	advl_hosts_free(h);
 	advl_locks_free(&h->held);
 	advl_text_free(&h->error);
@@ -143,5 +151,29 @@ advlock_close(advlock *h)
 	advl_text_free(&h->notices_read);
 	if (h->own_conn)
 		PQfinish(h->conn);
+	free((char *) h->options.conninfo);
+	free((char *) h->options.application_name);
 	free(h);
+}
+
+/* Close a handle that holds nothing, whatever it is about to do. */
+void
+advl_discard(advlock *h)
+{
+	if (h == NULL)
+		return;
+	advl_abandon(h);
+	advl_end(h);
+	advlock_close(h);
+}
+
+void
+advl_lease_free(advl_lease **lease)
+{
+	if (*lease == NULL)
+		return;
+	advl_discard((*lease)->session);
+	advl_text_free(&(*lease)->trouble);
+	free(*lease);
+	*lease = NULL;
 }

@@ -245,6 +245,7 @@ attempt_entry(advlock *h)
 	int			entry = w->order[w->begun++ % w->count];
 
 	forget_addresses(w);
+	h->host = entry;
 	h->next_host = (entry + 1) % w->count;
 	take_element(&w->host, &w->params.hosts, entry);
 	take_element(&w->hostaddr, &w->params.hostaddrs, entry);

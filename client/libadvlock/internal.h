@@ -96,6 +96,36 @@ typedef struct advl_question
 /* Room for a number as text, for parameters. */
 typedef char advl_number[64];
 
+/* What an exchange about a lease is for. */
+typedef enum advl_asked
+{
+	ASKED_NOTHING,				/* not yet: its session is being opened */
+	ASKED_RENEWAL,
+	ASKED_RELEASE
+} advl_asked;
+
+/* A lease that is held or asked for, see lease_take.c and lease_keep.c. */
+typedef struct advl_lease
+{
+	int			duration_ms;
+	int			stop_ms;		/* what the caller needs to stop, before it ends */
+	int			at_least_ms;
+	int64_t		ticket;			/* our place in the queue; 0: none yet */
+	int64_t		asked_at;		/* when the last request was sent */
+	int64_t		until;			/* the end, if it is not renewed */
+
+	/* Renewing it, or giving it back. */
+	bool		checking;		/* who polls waits for the next renewal */
+	bool		releasing;
+	int64_t		give_up_at;		/* ... to release it */
+	int64_t		next_at;		/* when to begin the next exchange */
+	int			next_host;		/* ... with which host */
+	int			attempts;		/* that have failed, in a row */
+	advl_text	trouble;		/* the last one's */
+	advlock    *session;		/* of the exchange under way, or NULL */
+	advl_asked	asked;
+} advl_lease;
+
 /* The operation under way. */
 typedef struct advl_operation
 {
@@ -130,6 +160,8 @@ typedef struct advl_operation
 	int			asked_at;		/* index of its result */
 	bool		asked_core;		/* not the extension, or not any more */
 
+	advl_lease *lease;			/* by which op.wanted is to be had, or NULL */
+
 	/* The lock being given back, one of those held. */
 	advl_lock  *released;
 } advl_operation;
@@ -153,6 +185,9 @@ typedef struct advl_way
 
 	/* Give everything back; the server has so many ms to answer. */
 	advlock_result (*release_all) (advlock *h, int answer_ms);
+
+	/* Of a lease: go on with it.  Others have a session to be polled. */
+	advlock_result (*poll) (advlock *h);
 } advl_way;
 
 /* A look on the side whether the server is still there, see probe.c. */
@@ -174,6 +209,7 @@ struct advlock
 	int64_t		open_deadline;	/* until when it must be ready */
 	int64_t		attempt_deadline;	/* the same for one of several hosts */
 	advl_hosts *hosts;			/* while connecting */
+	int			host;			/* of the list, the last one tried */
 	int			next_host;
 	bool		connected;		/* the attempt got as far as a session */
 	bool		in_recovery;	/* a standby, and that is allowed */
@@ -191,6 +227,7 @@ struct advlock
 	advl_text	notices;		/* collected */
 	advl_text	notices_read;	/* what advlock_notice() returned */
 	advl_lock  *held;			/* latest first */
+	advl_lease *lease;			/* by which it is held, without a session; or NULL */
 	advl_operation op;
 	advl_probe	probe;
 
@@ -304,6 +341,16 @@ extern advlock_result advl_take_permit(advlock *h);
 /* === extension.c === */
 extern advlock_result advl_acquire(advlock *h);
 extern advlock_result advl_call_error(advlock *h, const PGresult *res);
+
+/* === lease_take.c === */
+extern advlock_result advl_take_lease(advlock *h);
+
+/* === lease_keep.c === */
+extern advlock_result advl_keep_lease(advlock *h);
+
+/* === close.c === */
+extern void advl_discard(advlock *h);
+extern void advl_lease_free(advl_lease **lease);
 
 /* === transaction.c === */
 extern advlock_result advl_take_by_extension(advlock *h);

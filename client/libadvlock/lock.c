@@ -21,6 +21,24 @@ advlock_options_init(advlock_options *o)
 }
 
 static advlock_result
+check_lease(advlock *h, const advlock_options *o, bool many)
+{
+	if (o->lease_ms < ADVLOCK_MIN_LEASE_MS || o->lease_ms > ADVLOCK_MAX_LEASE_MS)
+		return advl_fail(h, ADVLOCK_INVALID, "lease must last %d to %d ms: %d ms",
+						 ADVLOCK_MIN_LEASE_MS, ADVLOCK_MAX_LEASE_MS, o->lease_ms);
+	if (o->stop_ms < 0 || o->stop_ms > o->lease_ms / 2)
+		return advl_fail(h, ADVLOCK_INVALID, "time to stop must be 0 to half of the lease: %d ms", o->stop_ms);
+	if (o->at_least_ms < 0 || o->at_least_ms > ADVLOCK_MAX_LEASE_MS)
+		return advl_fail(h, ADVLOCK_INVALID, "time to keep others off must be 0 to %d ms: %d ms",
+						 ADVLOCK_MAX_LEASE_MS, o->at_least_ms);
+	if (many || o->permits > 0 || o->shared || o->lock_delay_ms > 0)
+		return advl_fail(h, ADVLOCK_INVALID, "a lease is of one name, exclusive and without a delay");
+	if (!h->own_conn || h->held != NULL)
+		return advl_fail(h, ADVLOCK_INVALID, "a lease needs a handle of its own");
+	return ADVLOCK_OK;
+}
+
+static advlock_result
 check_options(advlock *h, const advlock_options *o, bool many)
 {
 	if (o->timeout_ms < -1)
@@ -37,6 +55,10 @@ check_options(advlock *h, const advlock_options *o, bool many)
 	if (many && (o->permits > 0 || o->shared))
 		return advl_fail(h, ADVLOCK_INVALID,
 						 "several locks can only be taken in exclusive mode");
+	if (o->lease_ms != 0)
+		return check_lease(h, o, many);
+	if (o->stop_ms != 0 || o->at_least_ms != 0)
+		return advl_fail(h, ADVLOCK_INVALID, "stop_ms and at_least_ms are for leases");
 	if (h->options.transaction && (many || o->permits > 0))
 		return advl_fail(h, ADVLOCK_INVALID,
 						 "several locks and permits cannot be taken in transaction mode");
@@ -108,6 +130,8 @@ prepare(advlock *h, const char *const *names, size_t count,
 
 	if (r != ADVLOCK_OK)
 		return r;
+	if (h->lease != NULL)
+		return advl_fail(h, ADVLOCK_INVALID, "a handle that holds a lease takes no other lock");
 	advl_find_way(h);
 	if (o == NULL)
 		advlock_options_init(&h->op.options);
@@ -127,7 +151,9 @@ start(advlock *h, const char *const *names, size_t count,
 {
 	advlock_result r = prepare(h, names, count, o, many);
 
-	return advl_started(h, r == ADVLOCK_OK ? h->way->start_lock(h) : r);
+	if (r == ADVLOCK_OK)
+		r = h->op.options.lease_ms != 0 ? advl_take_lease(h) : h->way->start_lock(h);
+	return advl_started(h, r);
 }
 
 advlock_result

@@ -34,6 +34,18 @@ is_valid_conninfo(const char *s)
 	return options != NULL;
 }
 
+/* Copies of what a lease needs to connect again; false without memory. */
+static bool
+keep_strings(advlock *h, const advlock_open_options *o)
+{
+	if (o->conninfo != NULL)
+		h->options.conninfo = strdup(o->conninfo);
+	if (o->application_name != NULL)
+		h->options.application_name = strdup(o->application_name);
+	return (o->conninfo == NULL) == (h->options.conninfo == NULL) &&
+		(o->application_name == NULL) == (h->options.application_name == NULL);
+}
+
 static advlock *
 new_handle(const advlock_open_options *o)
 {
@@ -70,6 +82,11 @@ advlock_start_open(const advlock_open_options *o)
 
 	advlock_open_options_init(&defaults);
 	h = new_handle(o == NULL ? &defaults : o);
+	if (h != NULL && !keep_strings(h, o == NULL ? &defaults : o))
+	{
+		advlock_close(h);
+		h = NULL;
+	}
 	if (h == NULL)
 		return NULL;
 	h->own_conn = true;

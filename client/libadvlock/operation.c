@@ -9,6 +9,7 @@
  *-------------------------------------------------------------------------
  */
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "libadvlock/internal.h"
@@ -25,7 +26,8 @@ bool
 advl_under_way(const advlock *h)
 {
 	return h->op.on_results != NULL || h->op.on_timer != NULL ||
-		h->op.on_ready != NULL;
+		h->op.on_ready != NULL ||
+		(h->lease != NULL && (h->lease->checking || h->lease->releasing));
 }
 
 void
@@ -51,6 +53,7 @@ advl_end(advlock *h)
 	advl_locks_free(&op->permit);
 	advl_text_free(&op->names);
 	advl_arrays_free(&op->arrays);
+	free(op->lease);			/* one asked for has nothing of its own yet */
 	memset(op, 0, sizeof(*op));
 	op->answer_by = NEVER;
 	op->deadline = NEVER;
@@ -261,10 +264,10 @@ advl_begin(advlock *h)
 		return advl_fail(h, ADVLOCK_INVALID, "another operation is under way");
 	if (h->status != ADVLOCK_OK)
 		return h->status;
-	if (session_changed(h))
+	if (h->lease == NULL && session_changed(h))
 		return advl_lost_already(h, "the connection is not the one that was opened");
-	if (PQtransactionStatus(h->conn) == PQTRANS_ACTIVE ||
-		PQpipelineStatus(h->conn) != PQ_PIPELINE_OFF)
+	if (h->lease == NULL && (PQtransactionStatus(h->conn) == PQTRANS_ACTIVE ||
+							 PQpipelineStatus(h->conn) != PQ_PIPELINE_OFF))
 		return advl_fail(h, ADVLOCK_INVALID,
 						 "the connection is busy with another query");
 	advl_clear_error(h);

@@ -74,6 +74,8 @@ advlock_poll(advlock *h)
 
 	if (h == NULL)
 		return ADVLOCK_INVALID;
+	if (h->lease != NULL)
+		return h->way->poll(h);
 	if (!advl_under_way(h))
 		return h->status == ADVLOCK_OK ? advl_poll_idle(h) : h->status;
 	do
@@ -88,6 +90,8 @@ advlock_poll(advlock *h)
 int
 advlock_socket(const advlock *h)
 {
+	if (h != NULL && h->lease != NULL)
+		h = h->lease->session;
 	if (h == NULL)
 		return -1;
 	return h->op.on_ready != NULL ? h->op.fd : PQsocket(h->conn);
@@ -98,6 +102,8 @@ advlock_events(const advlock *h)
 {
 	if (advlock_socket(h) < 0)
 		return 0;
+	if (h->lease != NULL)
+		h = h->lease->session;
 	if (h->op.on_ready != NULL)
 		return h->op.fd_events;
 	if (h->op.on_results != NULL && PQflush(h->conn) == 1)
@@ -114,11 +120,23 @@ sooner(int a, int b)
 	return a < b ? a : b;
 }
 
+/* Until a lease has to be looked after. */
+static int
+lease_wait_ms(const advl_lease *lease)
+{
+	int64_t		over_at = lease->releasing ? lease->give_up_at : lease->until - lease->stop_ms;
+
+	return sooner(advl_remaining(over_at), lease->session == NULL ?
+				  advl_remaining(lease->next_at) : advlock_wait_ms(lease->session));
+}
+
 int
 advlock_wait_ms(const advlock *h)
 {
 	if (h == NULL)
 		return -1;
+	if (h->lease != NULL)
+		return lease_wait_ms(h->lease);
 	if (h->op.on_ready != NULL || h->op.on_timer != NULL)
 		return advl_remaining(h->op.wake_at);
 	if (h->op.on_results != NULL)

@@ -11,13 +11,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "withlock/child.h"
 
 /*
@@ -51,6 +54,20 @@ kill_command(pid_t command, bool is_ours)
 	_exit(EXIT_SUCCESS);
 }
 
+/* In ms, before it kills without having been told to; -1 for ever. */
+static int
+time_left(const Guard *guard)
+{
+	int64_t		left;
+
+	if (guard->time == NULL)
+		return -1;
+	left = __atomic_load_n(guard->time, __ATOMIC_RELAXED) - now_ms();
+	if (left > INT_MAX)
+		return INT_MAX;
+	return left < 0 ? 0 : (int) left;
+}
+
 /*
  * The process.  Only async-signal-safe calls here, as after any fork of ours.
  * It has a process group of its own, so that what stops withlock's does not
@@ -60,16 +77,18 @@ kill_command(pid_t command, bool is_ours)
  * is closed means that it was killed, and the kernel kills the command.
  */
 static void __attribute__((noreturn))
-watch(pid_t command, int patience_ms)
+watch(const Guard *guard)
 {
 	struct pollfd fds[] = {{.fd = TO_WITHLOCK}, {.fd = TO_SERVER, .events = POLLRDHUP}};
+	pid_t		command = guard->command;
+	int			patience_ms = guard->grace_ms > 0 ? guard->grace_ms + AFTER_GRACE_MS : AFTER_WITHLOCK_MS;
 
 	prctl(PR_SET_NAME, "withlock-guard");
 	setpgid(0, 0);
 	close_range(TO_WITHLOCK + 1, ~0U, 0);
-	while (poll(fds, 2, -1) < 1)
+	while (poll(fds, 2, time_left(guard)) < 1 && time_left(guard) != 0)
 		continue;
-	if (!fds[0].revents)
+	if (!fds[0].revents && guard->time == NULL)
 		(void) poll(fds, 1, patience_ms);
 	kill_command(command, !fds[0].revents);
 }
@@ -79,11 +98,11 @@ static void __attribute__((noreturn))
 become_guard(const Guard *guard, int withlock)
 {
 	/* whatever numbers they have: closed descriptors may be taken again */
-	int			server = fcntl(guard->server, F_DUPFD, TO_WITHLOCK + 1);
+	int			watched = fcntl(guard->server >= 0 ? guard->server : withlock, F_DUPFD, TO_WITHLOCK + 1);
 
-	if (dup2(withlock, TO_WITHLOCK) < 0 || dup2(server, TO_SERVER) < 0)
+	if (dup2(withlock, TO_WITHLOCK) < 0 || dup2(watched, TO_SERVER) < 0)
 		_exit(EXIT_FAILURE);
-	watch(guard->command, guard->grace_ms > 0 ? guard->grace_ms + AFTER_GRACE_MS : AFTER_WITHLOCK_MS);
+	watch(guard);
 }
 
 static int
@@ -115,6 +134,28 @@ guard_start(Guard *guard, int server, pid_t command, int grace_ms)
 {
 	*guard = (Guard) {.fd = -1, .server = server, .command = command, .grace_ms = grace_ms};
 	return start_process(guard);
+}
+
+/* The process reads the time from memory that it shares with us. */
+int
+guard_start_timed(Guard *guard, int64_t dead_by, pid_t command)
+{
+	int64_t    *time = guard->time;
+
+	if (time == NULL)
+		time = mmap(NULL, sizeof(*time), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (time == MAP_FAILED)
+		return errno;
+	*guard = (Guard) {.fd = -1, .server = -1, .command = command, .time = time};
+	guard_extend(guard, dead_by);
+	return start_process(guard);
+}
+
+void
+guard_extend(const Guard *guard, int64_t dead_by)
+{
+	if (guard->time != NULL)
+		__atomic_store_n(guard->time, dead_by + AFTER_WITHLOCK_MS, __ATOMIC_RELAXED);
 }
 
 void

@@ -19,6 +19,7 @@
 #define WITHLOCK_GUARD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef struct Guard
@@ -28,6 +29,7 @@ typedef struct Guard
 	int			server;			/* the connection's socket */
 	pid_t		command;		/* the process group */
 	int			grace_ms;
+	int64_t    *time;			/* of a lease: when to kill; NULL: there is none */
 } Guard;
 
 /*
@@ -35,6 +37,13 @@ typedef struct Guard
  * Returns 0, or an errno if there is no process.  Signals must be blocked.
  */
 extern int	guard_start(Guard *guard, int server, pid_t command, int grace_ms);
+
+/*
+ * The same for a lease, which has no connection: the command is killed when
+ * that moment has come, unless guard_extend() has moved it.
+ */
+extern int	guard_start_timed(Guard *guard, int64_t dead_by, pid_t command);
+extern void guard_extend(const Guard *guard, int64_t dead_by);
 
 /* A child has ended: if it is the guard, and somebody else's doing, start another. */
 extern void guard_renew(Guard *guard);

@@ -14,6 +14,7 @@
 
 #include "withlock/job.h"
 #include "withlock/message.h"
+#include "withlock/session.h"
 
 /*
  * The server frees the lock of a holder it cannot reach after 25 s.  Until
@@ -36,11 +37,18 @@ tell_notices(Run *run)
 		say("lock \"%s\": %s", run->options->shown[0], notices);
 }
 
+/* A lease is looked after by libadvlock: it is held until that says no. */
+static int64_t
+next_check(const Run *run)
+{
+	return run->options->lease_ms > 0 ? NEVER : now_ms() + CHECK_EVERY_MS;
+}
+
 void
 hold_enter(Run *run)
 {
 	run->checking = run->check_again = run->resume_command = false;
-	run->check_at = now_ms() + CHECK_EVERY_MS;
+	run->check_at = next_check(run);
 	run->answer_by = NEVER;
 	tell_notices(run);
 }
@@ -59,7 +67,8 @@ start_check(Run *run)
 	run->check_again = false;
 	if (run->answer_by == NEVER)
 		run->answer_by = now_ms() + ANSWER_WITHIN_MS;
-	hold_on_result(run, advlock_start_check(run->session));
+	hold_on_result(run, run->options->lease_ms > 0 ? advlock_poll(run->session) :
+				   advlock_start_check(run->session));
 }
 
 /* Ask the server now; what it was asked before does not count. */
@@ -86,7 +95,7 @@ check_passed(Run *run)
 {
 	run->checking = false;
 	run->answer_by = NEVER;
-	run->check_at = now_ms() + CHECK_EVERY_MS;
+	run->check_at = next_check(run);
 	if (run->check_again)
 		start_check(run);
 	else if (run->resume_command)
@@ -106,6 +115,8 @@ hold_on_result(Run *run, advlock_result result)
 		case ADVLOCK_WAITING:
 			break;
 		case ADVLOCK_OK:
+			run->dead_by = session_dead_by(run->options, run->session);
+			guard_extend(&run->guard, run->dead_by);
 			if (run->checking)
 				check_passed(run);
 			break;

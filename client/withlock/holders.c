@@ -80,6 +80,13 @@ put_holder(FILE *stream, const PGresult *result, int row)
 	}
 	fputs("held ", stream);
 	put_duration(stream, "for ", result, row, COLUMN_MS, " ");
+	if (in_state(result, row, "leased"))
+	{
+		fputs("by ", stream);
+		put_visible(stream, PQgetvalue(result, row, COLUMN_APPLICATION));
+		put_duration(stream, " (a lease, with ", result, row, COLUMN_DELAY_MS, " left)");
+		return;
+	}
 	if (PQgetisnull(result, row, COLUMN_PID))
 	{
 		fputs("by a prepared transaction", stream);
@@ -187,11 +194,12 @@ holders_describe(const PGresult *result, int waiter_pid)
 	return fclose(stream) == 0 ? text : NULL;
 }
 
-/* The lock to name to --kill, whose first holder is a session; or NULL. */
+/* The lock to name to --kill, whose first holder that can end; or NULL. */
 static const char *
 lock_to_kill(const Options *options, const PGresult *result)
 {
-	if (holders_count(result) == 0 || PQgetisnull(result, 0, COLUMN_PID))
+	if (holders_count(result) == 0 ||
+		(PQgetisnull(result, 0, COLUMN_PID) && !in_state(result, 0, "leased")))
 		return NULL;
 	return options->permits > 0 ? options->names[0] : PQgetvalue(result, 0, COLUMN_ASKED);
 }

@@ -31,6 +31,6 @@ kill_holders(const Options *options, advlock *session)
 	if (count == 0)
 		say("lock \"%s\": nobody holds it", options->shown[0]);
 	else
-		say("lock \"%s\": ended %d session%s", options->shown[0], count, count == 1 ? "" : "s");
+		say("lock \"%s\": ended %d holder%s", options->shown[0], count, count == 1 ? "" : "s");
 	return count == 0 ? STATUS_NOBODY : 0;
 }

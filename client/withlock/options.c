@@ -16,13 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "withlock/conninfo.h"
 #include "withlock/message.h"
 #include "withlock/usage.h"
 #include "withlock/values.h"
 
-#define DEFAULT_GRACE_MS 5000
 #define DURATION "a duration such as 0.5, 30, 500ms, 5s, 2m or 1h"
 
 /* What getopt returns for the table's first row; the rows follow. */
@@ -172,6 +172,10 @@ static const OptionSpec specs[] = {
 	read_flag, FIELD(transaction), 0, 0, NULL},
 	{"allow-pooler", 0, NULL, "in session mode",
 	read_flag, FIELD(allow_pooler), 0, 0, NULL},
+	{"lease", 0, "TIME", "hold by a lease",
+	read_duration_option, FIELD(lease_ms), 0, 0, DURATION},
+	{"at-least", 0, "TIME", "keep NAME so long",
+	read_duration_option, FIELD(at_least_ms), 0, 0, DURATION},
 	{"list", 0, NULL, "who holds and waits",
 	read_action, 0, ACTION_LIST, 0, ONE_ACTION},
 	{"watch", 0, NULL, "... every second",
@@ -366,6 +370,17 @@ read_command_line(Options *options, int argc, char **argv)
 	return true;
 }
 
+/* Behind a pooler the server knows no more than the pooler's host. */
+static bool
+name_holder(Options *options)
+{
+	char		host[256] = "";
+
+	(void) gethostname(host, sizeof(host) - 1);
+	return asprintf(&options->holder, "withlock on %s, pid %d", host, (int) getpid()) >= 0 ||
+		usage_out_of_memory();
+}
+
 bool
 options_parse(Options *options, int argc, char **argv)
 {
@@ -384,11 +399,11 @@ options_parse(Options *options, int argc, char **argv)
 		return false;
 	options->grace_given = options->grace_ms >= 0;
 	if (!options->grace_given)
-		options->grace_ms = DEFAULT_GRACE_MS;
+		options->grace_ms = usage_default_grace_ms(options);
 	if (options->lock_delay_ms < 0)
 		options->lock_delay_ms = options->grace_ms > ADVLOCK_MAX_LOCK_DELAY_MS - LOCK_DELAY_BEYOND_GRACE_MS ?
 			ADVLOCK_MAX_LOCK_DELAY_MS : options->grace_ms + LOCK_DELAY_BEYOND_GRACE_MS;
-	return true;
+	return options->lease_ms == 0 || name_holder(options);
 }
 
 void
@@ -401,4 +416,5 @@ options_free(Options *options)
 	free(options->shown);
 	free(options->names);
 	free(options->db);
+	free(options->holder);
 }

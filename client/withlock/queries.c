@@ -40,7 +40,7 @@
 
 #define MS(interval) \
 	"CAST(EXTRACT(epoch FROM " interval ")" ADVL_OP("*") "1000 AS pg_catalog.int8)"
-#define MS_DELAY MS("f.delayed_until" ADVL_OP("-") "pg_catalog.clock_timestamp()")
+#define MS_DELAY MS("COALESCE(f.delayed_until, f.expires_at)" ADVL_OP("-") "pg_catalog.clock_timestamp()")
 #define MS_SINCE MS("pg_catalog.clock_timestamp()" ADVL_OP("-") "f.since")
 
 /* What the view shows of a lock, under the name it was asked for by. */
@@ -51,15 +51,15 @@
 	" 'acquired_at', f.acquired_at, 'waiting_since', f.waiting_since," \
 	" 'token', f.token, 'blocked_by', f.blocked_by, 'key1', f.key1," \
 	" 'key2', f.key2, 'delayed_until', f.delayed_until, 'key', f.key," \
-	" 'tool', f.tool)"
+	" 'tool', f.tool, 'held_by', f.held_by, 'expires_at', f.expires_at)"
 
 #define LOOK(locks) \
 	"WITH " WANTED ", " FOUND(locks) \
 	" SELECT COALESCE(f.shown, pg_catalog.concat(COALESCE(CAST(f.key AS pg_catalog.text)," \
 	" pg_catalog.format('(%s,%s)', f.key1, f.key2))," \
 	" CASE WHEN f.tool IS NOT NULL THEN pg_catalog.concat(' (', f.tool, ')') END)), f.mode," \
-	" CASE WHEN f.is_delay THEN 'delayed' WHEN f.is_held THEN 'held' ELSE 'waiting' END," \
-	" f.pid, f.usename, f.application_name," \
+	" CASE WHEN f.is_delay THEN 'delayed' WHEN f.expires_at IS NOT NULL THEN 'leased' WHEN f.is_held THEN 'held' ELSE 'waiting' END," \
+	" f.pid, f.usename, COALESCE(f.held_by, f.application_name)," \
 	" CASE WHEN f.pid IS NOT NULL THEN COALESCE(pg_catalog.host(f.client_addr), 'local') END," \
 	" CASE WHEN f.is_delay THEN " MS_DELAY " ELSE " MS_SINCE " END," \
 	" f.token, f.asked, f.permit, " MS_DELAY ", " JSON \

@@ -22,16 +22,16 @@ typedef enum QueryColumn
 {
 	COLUMN_NAME,				/* or its key, as "(key1,key2)", and the tool */
 	COLUMN_MODE,				/* exclusive or shared */
-	COLUMN_STATE,				/* held, waiting, or delayed: nobody's, kept off */
+	COLUMN_STATE,				/* held, leased, waiting, or delayed: nobody's, kept off */
 	COLUMN_PID,
 	COLUMN_USER,
-	COLUMN_APPLICATION,
+	COLUMN_APPLICATION,			/* of a lease: what its holder is called */
 	COLUMN_CLIENT,
 	COLUMN_MS,					/* held, waiting or still delayed for so long */
 	COLUMN_TOKEN,
 	COLUMN_ASKED,				/* which of $1 it is, or NULL */
 	COLUMN_PERMIT,				/* of that name; 0: the name itself; -1: its queue */
-	COLUMN_DELAY_MS,			/* how long who waits is kept off, or NULL */
+	COLUMN_DELAY_MS,			/* how long who waits is kept off, or a lease lasts, or NULL */
 	COLUMN_JSON					/* the row of the view, as an object */
 } QueryColumn;
 

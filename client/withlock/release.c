@@ -15,6 +15,9 @@
 
 #define RELEASE_WITHIN_MS 1000
 
+/* A lease stays if it is not given back, and first has to connect. */
+#define RELEASE_LEASE_WITHIN_MS 5000
+
 /*
  * Of several locks one is given back and the others go with the session, so
  * whether all of them were still held has to be asked before.
@@ -56,7 +59,7 @@ release_enter(Run *run)
 		was_lost(run, "; the command was killed");
 		return;
 	}
-	run->release_by = now_ms() + RELEASE_WITHIN_MS;
+	run->release_by = now_ms() + (run->options->lease_ms > 0 ? RELEASE_LEASE_WITHIN_MS : RELEASE_WITHIN_MS);
 	run->checked_all = false;
 	/* a session does one thing at a time */
 	if (!run->checking)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "withlock/message.h"
 #include "withlock/nesting.h"
 
@@ -36,7 +37,7 @@ session_start(const Options *options, const char *conninfo, int timeout_ms,
 	open.application_name = application_name;
 	open.timeout_ms = timeout_ms;
 	open.first_host = first_host;
-	open.transaction = options->transaction;
+	open.transaction = options->transaction || options->lease_ms > 0;
 	open.allow_pooler = options->allow_pooler || options->transaction;
 	return advlock_start_open(&open);
 }
@@ -50,7 +51,15 @@ session_start_lock(advlock *session, const Options *options, int timeout_ms)
 	how.timeout_ms = timeout_ms;
 	how.shared = options->shared;
 	how.permits = options->permits;
-	how.lock_delay_ms = options->lock_delay_ms;
+	if (options->lease_ms == 0)
+		how.lock_delay_ms = options->lock_delay_ms;
+	else
+	{
+		how.lease_ms = options->lease_ms;
+		how.stop_ms = options->grace_ms + LEASE_MARGIN_MS(options->lease_ms);
+		how.at_least_ms = options->at_least_ms;
+		how.holder = options->holder;
+	}
 	if (options->name_count > 1)
 		return advlock_start_lock_many(session, options->names,
 									   options->name_count, &how);
@@ -145,7 +154,7 @@ session_grace_ms(const Options *options, const advlock *session)
 {
 	int			delay = 0;
 
-	if (options->grace_given)
+	if (options->grace_given || options->lease_ms > 0)
 		return options->grace_ms;
 	/* a pooler resets the session when we are gone: that is a release */
 	if (advlock_has_registry(session) && !options->allow_pooler)
@@ -154,6 +163,14 @@ session_grace_ms(const Options *options, const advlock *session)
 	if (delay < 0)
 		delay = 0;
 	return delay < options->grace_ms ? delay : options->grace_ms;
+}
+
+int64_t
+session_dead_by(const Options *options, const advlock *session)
+{
+	if (options->lease_ms == 0)
+		return NEVER;
+	return now_ms() + advlock_lease_left_ms(session) - LEASE_MARGIN_MS(options->lease_ms);
 }
 
 /* Set the variable to a number, or unset it if that is 0. */

@@ -43,6 +43,9 @@ extern bool session_server_is_busy(const advlock *session);
  */
 extern int	session_grace_ms(const Options *options, const advlock *session);
 
+/* When the command must have gone, whatever becomes of a lease; else NEVER. */
+extern int64_t session_dead_by(const Options *options, const advlock *session);
+
 /*
  * Tell the command what is held, in WITHLOCK_NAME, WITHLOCK_TOKEN and
  * WITHLOCK_PERMIT, and a withlock under it in WITHLOCK_HELD; what does not

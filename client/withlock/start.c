@@ -57,8 +57,11 @@ start_processes(Run *run)
 
 	if (error || run->options->on_lost == ON_LOST_IGNORE)
 		return error;
-	error = guard_start(&run->guard, advlock_socket(run->session), run->child.pid,
-						run->options->on_lost == ON_LOST_TERM ? run->grace_ms : 0);
+	if (run->dead_by != NEVER)
+		error = guard_start_timed(&run->guard, run->dead_by, run->child.pid);
+	else
+		error = guard_start(&run->guard, advlock_socket(run->session), run->child.pid,
+							run->options->on_lost == ON_LOST_TERM ? run->grace_ms : 0);
 	if (error)
 		child_cancel(&run->child);
 	return error;
@@ -99,6 +102,7 @@ start_enter(Run *run)
 	run->proven_at = run->loop.slept_at;
 	run->patience_until = run->held_since + SPEAKER_PATIENCE_MS;
 	run->grace_ms = session_grace_ms(run->options, run->session);
+	run->dead_by = session_dead_by(run->options, run->session);
 	if (run->options->on_lost == ON_LOST_TERM && run->grace_ms == 0)
 		say_verbose("the server keeps nobody off after a loss: the command would be "
 					"killed at once; --grace gives it time beside the next holder");

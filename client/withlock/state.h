@@ -87,6 +87,7 @@ typedef struct Run
 	bool		resume_command; /* continue the command once it has */
 	int64_t		check_at;		/* when to ask */
 	int64_t		answer_by;		/* when to give the lock up for lost */
+	int64_t		dead_by;		/* when the command must have gone; NEVER: it is no lease */
 
 	/* Losing it, or giving it back. */
 	int			grace_ms;		/* what the command gets; 0: SIGKILL at once */

@@ -37,12 +37,26 @@ was_stopped(const Run *run)
 	return run->child.stopped || run->resume_command || run->loop.overslept;
 }
 
+/*
+ * Is there no time for a grace?  A lease that could not be renewed leaves it,
+ * but one that was ended does not: the next holder may be at work.
+ */
+static bool
+is_late(const Run *run)
+{
+	int64_t		left = run->dead_by - now_ms();
+
+	if (run->dead_by == NEVER)
+		return run->grace_ms == 0;
+	return left <= 0 || (left > run->grace_ms && !run->options->grace_given);
+}
+
 static OnLost
 choose_action(const Run *run)
 {
 	OnLost		action = run->options->on_lost;
 
-	if (action == ON_LOST_TERM && (run->grace_ms == 0 || was_stopped(run)))
+	if (action == ON_LOST_TERM && (is_late(run) || was_stopped(run)))
 		return ON_LOST_KILL;
 	return action;
 }
@@ -71,6 +85,8 @@ act(Run *run, OnLost action)
 		case ON_LOST_TERM:
 			child_signal(&run->child, SIGTERM);
 			run->kill_at = now_ms() + run->grace_ms;
+			if (run->kill_at > run->dead_by)
+				run->kill_at = run->dead_by;
 			break;
 		case ON_LOST_IGNORE:
 			if (run->resume_command)

@@ -14,6 +14,8 @@
 #include "withlock/text.h"
 #include "withlock/uri.h"
 
+#define DEFAULT_GRACE_MS 5000
+
 bool
 usage_out_of_memory(void)
 {
@@ -47,6 +49,38 @@ check_names(const Options *options)
 	return true;
 }
 
+/* Half of a lease is for renewing it, the other for stopping in time. */
+static int
+longest_grace_ms(const Options *options)
+{
+	return options->lease_ms / 2 - LEASE_MARGIN_MS(options->lease_ms);
+}
+
+int
+usage_default_grace_ms(const Options *options)
+{
+	return options->lease_ms > 0 && longest_grace_ms(options) < DEFAULT_GRACE_MS ?
+		longest_grace_ms(options) : DEFAULT_GRACE_MS;
+}
+
+static bool
+check_lease(const Options *options)
+{
+	if (options->lease_ms == 0)
+		return options->at_least_ms == 0 || usage_error("--at-least goes with --lease", "");
+	if (options->lease_ms < ADVLOCK_MIN_LEASE_MS || options->lease_ms > ADVLOCK_MAX_LEASE_MS)
+		return usage_error("--lease must be one second to 24 hours", "");
+	if (options->at_least_ms > ADVLOCK_MAX_LEASE_MS)
+		return usage_error("--at-least must be 24 hours at most", "");
+	if (options->shared || options->permits > 0 || options->name_count > 1)
+		return usage_error("--lease is for one lock in exclusive mode: it goes with none of --shared, --permits and --also", "");
+	if (options->transaction || options->lock_delay_ms >= 0)
+		return usage_error("--lease takes the place of --transaction and --lock-delay", "");
+	if (options->grace_ms > longest_grace_ms(options))
+		return usage_error("--lease must be more than twice as long as --grace, which the command gets before it is over", "");
+	return true;
+}
+
 static bool
 check_run(const Options *options)
 {
@@ -70,7 +104,7 @@ check_run(const Options *options)
 		return usage_error("--lock-delay must be one hour at most", "");
 	if (options->keep && options->on_lost == ON_LOST_IGNORE)
 		return usage_error("--keep stops the command when the lock is lost: it does not go with --on-lost ignore", "");
-	return true;
+	return check_lease(options);
 }
 
 static bool

@@ -42,7 +42,8 @@ waiting_begin(Waiting *waiting, const Options *options, const char *conninfo,
 	waiting->conninfo = conninfo;
 	waiting->terminal = terminal;
 	/* a pooler in transaction mode takes another backend for the wait */
-	waiting->waiter_pid = options->transaction ? 0 : advlock_backend_pid(session);
+	waiting->waiter_pid = options->transaction || options->lease_ms > 0 ? 0 :
+		advlock_backend_pid(session);
 	waiting->since = now_ms();
 	waiting->wake_at = is_wanted(waiting) ? waiting->since + SHOW_AFTER_MS : NEVER;
 }

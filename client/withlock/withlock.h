@@ -40,6 +40,12 @@ typedef enum Action
 	ACTION_VERSION
 } Action;
 
+/*
+ * A command under a lease is dead so long before others can have it, by our
+ * clock: for ours to be late, and for the server's to be a thousandth faster.
+ */
+#define LEASE_MARGIN_MS(lease_ms) (250 + (lease_ms) / 1000)
+
 /* How much longer than the command's grace others are kept off. */
 #define LOCK_DELAY_BEYOND_GRACE_MS 1000
 
@@ -78,6 +84,9 @@ typedef struct Options
 	int			permits;		/* 0: not a semaphore */
 	bool		transaction;
 	bool		allow_pooler;
+	int			lease_ms;		/* 0: by a session */
+	int			at_least_ms;
+	char	   *holder;			/* of a lease: what we are called; allocated */
 
 	/* When it is lost. */
 	OnLost		on_lost;

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * lease_take.c
+ *	  Ask for a lease, in turn and without keeping a process of the server's.
+ *
+ * Each question is a transaction of a moment; between them a pooler has its
+ * connection to the server for others.  The place in the queue is kept by the
+ * server under a number, the ticket.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libadvlock/internal.h"
+#include "libadvlock/statements.h"
+
+/*
+ * How often to ask: who is next wants to know soon, the others have to ask
+ * often enough to keep their places (10 s).
+ */
+#define NEXT_ASKS_EVERY_MS 200
+#define OTHERS_ASK_EVERY_MS 1000
+
+/* How long to wait for the server to hear that we do not ask any more. */
+#define LEAVE_MS 500
+
+/*
+ * The row as text, "(ticket,token,ahead,...)": a guard can stand for no more
+ * than one value.
+ */
+#define ASK(guarded) \
+	"SELECT " guarded("CAST(advisory_lock.queue_lease(" ADVL_NAME "," \
+					  " CAST($2 AS pg_catalog.interval), CAST($3 AS pg_catalog.int8)," \
+					  " CAST($4 AS pg_catalog.text)) AS pg_catalog.text)", "text")
+#define LEAVE(guarded) \
+	"SELECT " guarded("advisory_lock.leave_lease_queue(" ADVL_NAME ", CAST($2 AS pg_catalog.int8))", "bool")
+
+/* [for superusers] */
+static const char *const ask_sql[2] = {ASK(ADVL_UNGUARDED), ASK(ADVL_GUARDED)};
+static const char *const leave_sql[2] = {LEAVE(ADVL_UNGUARDED), LEAVE(ADVL_GUARDED)};
+
+typedef struct Answer
+{
+	int64_t		ticket;
+	int64_t		token;			/* 0: not yet */
+	int64_t		ahead;			/* of us, in the queue */
+} Answer;
+
+static bool
+read_answer(const char *text, Answer *answer)
+{
+	answer->token = 0;
+	if (*text++ != '(' || !advl_number_in(&text, &answer->ticket) || *text++ != ',')
+		return false;
+	if (*text != ',' && (!advl_number_in(&text, &answer->token) || answer->token < 1))
+		return false;
+	if (*text++ != ',')
+		return false;
+	return *text == ',' ? answer->token > 0 : advl_number_in(&text, &answer->ahead);
+}
+
+/* === Giving up === */
+
+static advlock_result
+left(advlock *h)
+{
+	return advl_busy(h, h->op.wanted);
+}
+
+/* Whoever is behind us shall not wait until the server misses us. */
+static advlock_result
+leave(advlock *h)
+{
+	advl_number ticket;
+	advl_statement statement = {leave_sql[advl_is_superuser(h)], 2, {h->op.wanted->name, ticket}, true};
+
+	snprintf(ticket, sizeof(ticket), "%lld", (long long) h->op.lease->ticket);
+	return advl_send(h, &statement, 1, left, LEAVE_MS);
+}
+
+/* === Asking === */
+
+static advlock_result ask(advlock *h);
+
+static advlock_result
+ask_again(advlock *h, const Answer *answer)
+{
+	int			pause = answer->ahead > 0 ? OTHERS_ASK_EVERY_MS : NEXT_ASKS_EVERY_MS;
+	int			left_ms = advl_remaining(h->op.deadline);
+
+	h->op.lease->ticket = answer->ticket;
+	if (left_ms == 0)
+		return leave(h);
+	return advl_sleep(h, left_ms < 0 || left_ms > pause ? pause : left_ms, ask);
+}
+
+static advlock_result
+asked(advlock *h)
+{
+	const PGresult *row = h->op.results[0];
+	Answer		answer;
+
+	if (!advl_rows(row))
+		return advl_server_error(h, row);
+	if (!read_answer(advl_value(row, 0), &answer))
+		return advl_lose_because(h, "the server's answer to queue_lease() makes no sense");
+	if (answer.token == 0)
+		return ask_again(h, &answer);
+	h->op.wanted->token = answer.token;
+	return advl_keep_lease(h);
+}
+
+static advlock_result
+ask(advlock *h)
+{
+	advl_lease *lease = h->op.lease;
+	advl_number duration,
+				ticket;
+	advl_statement statement = {ask_sql[advl_is_superuser(h)], 4,
+	{h->op.wanted->name, duration, lease->ticket == 0 ? NULL : ticket, h->op.options.holder}, true};
+
+	snprintf(duration, sizeof(duration), "%d milliseconds", lease->duration_ms);
+	snprintf(ticket, sizeof(ticket), "%lld", (long long) lease->ticket);
+	lease->asked_at = now_ms();
+	return advl_send(h, &statement, 1, asked, ADVL_ANSWER_MS);
+}
+
+/*
+ * Take op.wanted by a lease as op.options say.  While it waits the handle has
+ * its session; that ends when the lease is had.
+ */
+advlock_result
+advl_take_lease(advlock *h)
+{
+	const advlock_options *o = &h->op.options;
+
+	if (!h->way->extension)
+		return advl_fail(h, ADVLOCK_SERVER,
+						 "a lease needs the extension advisory_lock, which this database does not have\n"
+						 "HINT:  Install it, and run CREATE EXTENSION advisory_lock.");
+	h->op.lease = calloc(1, sizeof(advl_lease));
+	if (h->op.lease == NULL)
+		return advl_no_memory(h);
+	h->op.lease->duration_ms = o->lease_ms;
+	h->op.lease->stop_ms = o->stop_ms;
+	h->op.lease->at_least_ms = o->at_least_ms;
+	return ask(h);
+}

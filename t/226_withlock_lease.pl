@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# withlock --lease: a name that is held without a connection.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+use Withlock;
+
+my $node = start_node('main');
+my $directory = PostgreSQL::Test::Utils::tempdir();
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
+$ENV{WITHLOCK_DB} = conninfo($node);
+
+sub sql
+{
+	my ($query) = @_;
+
+	return $node->safe_psql('postgres', $query);
+}
+
+sub lease_of
+{
+	my ($name, $columns) = @_;
+
+	return sql("SELECT $columns FROM advisory_lock.leases WHERE name = '$name' AND NOT released");
+}
+
+# --- What does not go together is refused before anybody is connected to
+
+foreach my $case (
+	[qr/one second to 24 hours/, '--lease', '0.5s'],
+	[qr/one second to 24 hours/, '--lease', '25h'],
+	[qr/more than twice as long as --grace/, '--lease', '10s', '--grace', '5s'],
+	[qr/--lease is for one lock/, '--lease', '10s', '--shared'],
+	[qr/--lease is for one lock/, '--lease', '10s', '--permits', '2'],
+	[qr/--lease is for one lock/, '--lease', '10s', '--also', 'y'],
+	[qr/takes the place of --transaction/, '--lease', '10s', '--transaction'],
+	[qr/takes the place of .*--lock-delay/, '--lease', '10s', '--lock-delay', '1s'],
+	[qr/--at-least goes with --lease/, '--at-least', '1s'],
+	[qr/24 hours at most/, '--lease', '10s', '--at-least', '25h'])
+{
+	my ($error, @options) = @$case;
+	my $ended = withlock('x', '-d', 'host=/nonexistent', @options, 'true');
+	is($ended->status, 64, "@options is refused");
+	like($ended->stderr, $error, '... with the reason');
+}
+
+my $ended = withlock('x', '-d', conninfo($node, 'bare'), '--lease', '10s', 'true');
+is($ended->status, 69, 'without the extension there are no leases');
+like($ended->stderr, qr/lock "x": a lease needs the extension advisory_lock.*\n.*HINT: .*CREATE EXTENSION/, '... and what is to be done');
+
+# --- One is held, renewed without a connection in between, and given back
+
+my $job = start_withlock('job', '--lease', '3s', '--grace', '0.5s', '--', 'sh', '-c',
+	"echo \$WITHLOCK_TOKEN; until [ -e $directory/go ]; do sleep 0.1; done; exit 7");
+$job->wait_command;
+my ($token, $holder) = split /\|/, lease_of('job', 'token, holder');
+like($holder, qr/^withlock on \S+, pid @{[ $job->pid ]}$/, 'others are told who holds it');
+is(sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'withlock%'"), 0, 'no connection is kept');
+wait_until { lease_of('job', "expires_at - acquired_at > '3.5 s'") eq 't' } 'it is renewed';
+is(lease_of('job', 'token'), $token, '... with the same token');
+is(sql("SELECT held_by = '$holder' AND expires_at > now() AND pid IS NULL FROM advisory_lock.locks WHERE name = 'job'"),
+	't', 'the view shows it');
+
+# --- Everybody else keeps off, and is told by whom
+
+foreach my $other (
+	['a lease' => '-n', '--lease', '3s'],
+	['a session' => '-n'],
+	['a transaction' => '-n', '--transaction'],
+	['a lease in time' => '-t', '2s', '--lease', '3s'])
+{
+	my ($what, @options) = @$other;
+	my $begun = time;
+	$ended = withlock('job', @options, 'true');
+	my $took = time - $begun;
+	is($ended->status, 75, "$what does not get it");
+	like($ended->stderr, qr/held for \d s by \Q$holder\E \(a lease, with \d s left\)\n.*--kill job/, '... and is told who holds it')
+	  unless $what eq 'a transaction';
+	cmp_ok($took, '<', 2, '... at once') unless $what eq 'a lease in time';
+}
+like(withlock('--status', 'job')->stdout, qr/^job: held for \d+ s by \Q$holder\E \(a lease, with \d s left\)$/m, '--status tells');
+like(withlock('--list')->stdout, qr/^job +exclusive +leased +- +- +\Q$holder\E/m, '--list shows it');
+like(withlock('--list', '--json')->stdout, qr/"held_by" : "\Q$holder\E", "expires_at" : "\d/, '... also in JSON');
+
+my @waiting = map { start_withlock('job', @$_, '--', 'sh', '-c', 'echo $WITHLOCK_TOKEN') }
+  (['--lease', '3s'], []);
+wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: job'") == 2 } 'two wait';
+append_to_file("$directory/go", '');
+is($job->wait, 7, 'the status is the command\'s');
+is($_->wait, 0, 'who waited gets it') foreach @waiting;
+my @tokens = sort { $a <=> $b } map { $_->stdout + 0 } @waiting;
+cmp_ok($token, '<', $tokens[0], 'and a higher token');
+is($job->stdout, "$token\n", 'WITHLOCK_TOKEN is the token');
+is(lease_of('job', 'count(*)'), 0, 'nothing is left');
+
+{
+	# A session keeps a lease off.
+	my $session = session($node);
+	$session->query("SELECT advisory_lock.lock('held')");
+	my $refused = withlock('held', '-n', '--lease', '3s', 'true');
+	is($refused->status, 75, 'a lease does not get what a session holds');
+	like($refused->stderr, qr/by pid @{[ $session->pid ]} /, '... and says so');
+}
+
+{
+	# It was ended: the next holder may be at work, so there is no grace.
+	my $begun = time;
+	my $lost = withlock('ended', '--lease', '6s', '--', 'sh', '-c', "trap '' TERM; withlock --kill ended; sleep 60");
+	is($lost->status, 74, 'a lease that was ended is lost');
+	like($lost->stderr, qr/is lost: the lease was ended, .*; killing the command$/m, '... which kills the command');
+	cmp_ok(time - $begun, '<', 6, '... at the next renewal');
+}
+
+{
+	# Others are kept off although the command has ended.
+	my $begun = sql('SELECT extract(epoch FROM clock_timestamp())');
+	is(withlock('least', '--lease', '5s', '--at-least', '2s', 'true')->status, 0, 'a short command');
+	my $next = withlock('least', 'true');
+	my $took = sql('SELECT extract(epoch FROM clock_timestamp())') - $begun;
+	is($next->status, 0, '... and the next one');
+	cmp_ok($took, '>', 2, '... after --at-least');
+}
+
+{
+	# Who is ended while it waits leaves neither a place nor a lease.
+	my $session = session($node);
+	$session->query("SELECT advisory_lock.lock('awaited')");
+	my $waiter = start_withlock('awaited', '--lease', '10s', 'true');
+	wait_until { sql('SELECT count(*) FROM advisory_lock.lease_queue') == 1 } 'it waits';
+	kill 'TERM', $waiter->pid;
+	is($waiter->wait, 128 + 15, 'who waits is ended by a signal');
+	$session->query('SELECT advisory_lock.unlock_all()');
+	is(withlock('awaited', '-n', '--lease', '1s', 'true')->status, 0, '... and is in nobody\'s way');
+}
+
+done_testing();

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 the advisory_lock authors
+#
+# withlock --lease and what a session does not survive: the command goes on
+# while the server is away for a moment, and is dead before the lease is over
+# otherwise.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use AdvisoryLock;
+use Withlock;
+
+my $node = start_node('main');
+my $directory = PostgreSQL::Test::Utils::tempdir();
+$ENV{WITHLOCK_DB} = conninfo($node);
+
+# A command that writes down until when it runs, and does not care for signals.
+sub stubborn
+{
+	my ($log) = @_;
+
+	return ('sh', '-c', "trap 'echo term >> $log.term' TERM; while :; do date +%s.%N >> $log; sleep 0.05; done");
+}
+
+sub last_beat
+{
+	my ($log) = @_;
+
+	return (grep { /^\d+\.\d{9}$/ } split /\n/, slurp_file($log))[-1];
+}
+
+sub expiry
+{
+	my ($name) = @_;
+
+	return $node->safe_psql('postgres',
+		"SELECT extract(epoch FROM expires_at) FROM advisory_lock.leases WHERE name = '$name'");
+}
+
+# --- The server is back within the lease
+
+foreach my $way ('fast', 'immediate')
+{
+	my $job = start_withlock($way, '--lease', '12s', '--grace', '1s', '--', 'sh', '-c',
+		"until [ -e $directory/$way ]; do sleep 0.05; done; echo ended");
+	$job->wait_command;
+	my $before = expiry($way);
+	$node->stop($way);
+	$node->start;
+	wait_until { expiry($way) > $before } "it is renewed after a restart ($way)";
+	append_to_file("$directory/$way", '');
+	is($job->wait, 0, 'the command has not noticed');
+	is($job->stdout, "ended\n", '... and came to its end');
+	is($job->stderr, '', '... without a word');
+}
+
+# --- withlock is killed, or stopped beyond the lease
+
+my $killed = start_withlock('killed', '--lease', '12s', '--', stubborn("$directory/killed"));
+my $stopped = start_withlock('stopped', '--lease', '3s', '--grace', '0.5s', '--', stubborn("$directory/stopped"));
+$_->wait_command foreach $killed, $stopped;
+wait_until { -e "$directory/killed" && -e "$directory/stopped" } 'both are at work';
+
+my $command = command_under($killed->pid);
+kill 'KILL', $killed->pid;
+wait_until { !kill 0, -$command } 'a command does not outlive a withlock that is killed';
+$killed->wait;
+
+$command = command_under($stopped->pid);
+kill 'STOP', $stopped->pid;
+my $until = expiry('stopped');
+wait_until { process_state($command) =~ /^[ZX]?$/ } 'nor the lease of one that is stopped';
+cmp_ok(last_beat("$directory/stopped"), '<', $until, 'it is dead before the lease is over');
+kill 'CONT', $stopped->pid;
+is($stopped->wait, 74, 'and withlock says that it was lost');
+like($stopped->stderr, qr/lock "stopped" is lost/, '... and why');
+
+# --- The server stays away: signals in time
+
+my %lost = (
+	term => start_withlock('term', '--lease', '4s', '--grace', '1s', '--', stubborn("$directory/term")),
+	kill => start_withlock('kill', '--lease', '4s', '--on-lost', 'kill', '--', stubborn("$directory/kill")),
+	ignore => start_withlock('ignore', '--lease', '2s', '--on-lost', 'ignore', '--', 'sh', '-c',
+		"until [ -e $directory/enough ]; do sleep 0.05; done"));
+$_->wait_command foreach values %lost;
+wait_until { -e "$directory/term" && -e "$directory/kill" } 'the commands are at work';
+$node->stop('immediate');
+is($lost{$_}->wait, 74, "--on-lost $_: lost") foreach 'term', 'kill';
+append_to_file("$directory/enough", '');
+is($lost{ignore}->wait, 74, '--on-lost ignore: lost, too');
+like($lost{term}->stderr, qr/is lost: the lease is over, it could not be renewed: .*; sending SIGTERM to the command$/m,
+	'it says what was tried');
+ok(-e "$directory/term.term", 'SIGTERM comes first');
+ok(!-e "$directory/kill.term", '... but not where it shall not');
+$node->start;
+cmp_ok(last_beat("$directory/$_"), '<', expiry($_), "--on-lost $_: the command was dead before the lease was over")
+  foreach 'term', 'kill';
+
+# --- With --keep the next one starts when it is back
+
+my $kept = start_withlock('kept', '--keep', '--lease', '3s', '--grace', '0.5s', '--', 'sh', '-c',
+	"echo \$WITHLOCK_TOKEN >> $directory/kept; sleep 60");
+wait_until { -e "$directory/kept" && slurp_file("$directory/kept") =~ /\n/ } 'a command runs';
+$node->stop('immediate');
+wait_until { $kept->stderr =~ /is lost/ } 'its lease is lost';
+$node->start;
+wait_until { slurp_file("$directory/kept") =~ /\n.*\n/ } '--keep: it starts again';
+my @tokens = split /\n/, slurp_file("$directory/kept");
+cmp_ok($tokens[1], '>', $tokens[0], '... with a higher token');
+kill 'TERM', $kept->pid;
+is($kept->wait, 128 + 15, '... until it is told to end');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.leases WHERE name = \'kept\' AND NOT released'), 0,
+	'... and gives the lease back');
+
+done_testing();
