@@ -214,7 +214,7 @@ sub run_console
 	}
 	$self->run_command_here('bash', '-c', $script);
 	my $pattern = join '\n', map {
-		$_ eq '...' ? '(?s:.*)' : join('\d+', map { quotemeta } split /\d{4,}/, $_, -1)
+		$_ eq '...' ? '(?s:.*)' : join('\d+', map { quotemeta } split /\d{4,}|(?<=\bfor )\d+(?= s\b)/, $_, -1)
 	} split /\n/, squeezed($expected);
 	return squeezed($self->{said}) =~ /\A$pattern\n?\z/;
 }
