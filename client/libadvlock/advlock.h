@@ -298,7 +298,9 @@ extern const char *advlock_notice(advlock *h);
 
 /*
  * Non-zero if the server has the extension.  Without it the same keys go
- * through pg_advisory_lock(): no tokens, and a wait is cut into slices.
+ * through pg_advisory_lock(): no tokens, and a wait is cut into slices.  When
+ * it comes or goes while nothing is held, one call that takes a lock fails
+ * with ADVLOCK_SERVER and advlock_may_pass(), and this is another one after.
  */
 extern int	advlock_has_extension(const advlock *h);
 
