@@ -88,6 +88,21 @@ kill '-TERM', $running->pid;
 is($running->wait, 3, 'TERM to the process group of withlock');
 is($running->stdout, "ready\nterm\n", '... is not doubled');
 
+# A service manager that ends a whole control group signals all processes there
+# are, in any order: the command hears of it, and withlock ends in order.
+foreach my $order (sub { @_ }, sub { reverse @_ })
+{
+	$running = start_withlock('signals', '-v', '--', 'sh', '-c', $script);
+	$running->wait_output(qr/ready/);
+	my @all = $order->($running->pid, children_of($running->pid));
+	cmp_ok(scalar @all, '>', 2, 'withlock, its helpers and the command');
+	kill 'TERM', @all;
+	is($running->wait, 3, 'TERM to all of them: the command decides on the status');
+	like($running->stdout, qr/\Aready\n(term\n){1,2}\z/, '... and got it from whom it came, and from withlock');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: signals'"),
+		0, '... and the session has ended');
+}
+
 # --- While waiting
 
 my $holder = session($node);
