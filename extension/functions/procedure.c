@@ -15,9 +15,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
+#include "tcop/pquery.h"
 
+#include "base/compat.h"
 #include "base/title.h"
 #include "functions/arguments.h"
 #include "functions/many.h"
@@ -27,14 +30,9 @@
 
 PG_FUNCTION_INFO_V1(advisory_lock_acquire_many);
 
-/*
- * End the transaction of this CALL and begin another, which has no snapshot
- * until something asks for one.  The lock is for the error message.
- * What was palloc'd before stays: its context is the CALL's, not the
- * transaction's.
- */
+/* Raise an error where the transaction cannot be ended; the lock is for it. */
 static void
-drop_snapshot(FunctionCallInfo fcinfo, const NamedLock *lock)
+check_not_atomic(FunctionCallInfo fcinfo, const NamedLock *lock)
 {
 	if (!fcinfo->context || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
@@ -43,7 +41,16 @@ drop_snapshot(FunctionCallInfo fcinfo, const NamedLock *lock)
 				 errmsg("cannot wait for advisory lock %s without a snapshot inside a transaction block or a function",
 						lock_title(lock)),
 				 errhint("Run CALL outside of a transaction, or use advisory_lock.lock() or advisory_lock.xact_lock(), which wait with a snapshot.")));
+}
 
+/*
+ * End the transaction of this CALL and begin another, which has no snapshot
+ * until something asks for one.  What was palloc'd before stays: its context is
+ * the CALL's, not the transaction's.
+ */
+static void
+drop_snapshot(void)
+{
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	SPI_commit();
 	SPI_finish();
@@ -88,6 +95,31 @@ acquire(const AcquireCall *call, int64 *token, int *permit)
 	return *permit > 0;
 }
 
+/* Did the client send this CALL itself, rather than a procedure or a DO? */
+static bool
+sent_by_client(FunctionCallInfo fcinfo)
+{
+	Node	   *sent = ActivePortal && ActivePortal->stmts != NIL ?
+		linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt : NULL;
+
+	return sent && IsA(sent, CallStmt) &&
+		castNode(CallStmt, sent)->funcexpr->funcid == fcinfo->flinfo->fn_oid;
+}
+
+/*
+ * May the transaction be left to end with the statement, if there is no wait?
+ * Not if others are to see what it wrote, or if its next statement would see
+ * the data as they were before the lock was granted.
+ */
+static bool
+transaction_may_go_on(FunctionCallInfo fcinfo, const AcquireCall *call)
+{
+	return call->permits == 0 && sent_by_client(fcinfo) &&
+		!TransactionIdIsValid(GetTopTransactionIdIfAny()) &&
+		!IsolationUsesXactSnapshot() &&
+		!lock_held_in_any_mode(&call->lock.tag);
+}
+
 /*
  * Acquire as the arguments say, without a snapshot.  The token is NULL when the
  * time ran out.  There are no permits of a lock that is given by its key:
@@ -99,11 +131,17 @@ acquire_without_snapshot(FunctionCallInfo fcinfo, const NamedLock *lock, int nex
 	AcquireCall call = acquire_call(fcinfo, lock, next);
 	TupleDesc	type = row_type(fcinfo);	/* while there is a snapshot */
 	int64		token = 0;
-	int			permit;
+	int			permit = 0;
 	bool		acquired;
 
-	drop_snapshot(fcinfo, lock);
-	acquired = acquire(&call, &token, &permit);
+	check_not_atomic(fcinfo, lock);
+	acquired = transaction_may_go_on(fcinfo, &call) &&
+		acquire_at_once(&call.lock, call.form, &token);
+	if (!acquired)
+	{
+		drop_snapshot();
+		acquired = acquire(&call, &token, &permit);
+	}
 	return row_result(type,
 					  (Datum[]) {Int64GetDatum(token), Int32GetDatum(permit)},
 					  (bool[]) {!acquired, permit == 0});
@@ -130,7 +168,8 @@ advisory_lock_acquire_many(PG_FUNCTION_ARGS)
 	Datum		tokens = (Datum) 0;
 	bool		acquired;
 
-	drop_snapshot(fcinfo, &set.given[0]);
+	check_not_atomic(fcinfo, &set.given[0]);
+	drop_snapshot();
 	acquired = acquire_name_set(&set, &deadline, &tokens);
 	return row_result(type, &tokens, (bool[]) {!acquired});
 }

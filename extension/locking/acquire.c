@@ -237,6 +237,18 @@ acquire_uncounted(const NamedLock *lock, LockForm form, const Deadline *deadline
 	return acquire_all(lock, 1, form, deadline, token) == 1;
 }
 
+/*
+ * Acquire one lock if it is free.  If it is not, that is no timeout: the caller
+ * is going to wait for it.
+ */
+bool
+acquire_at_once(const NamedLock *lock, LockForm form, int64 *token)
+{
+	check_locking_allowed(lock);
+	announce_begin();
+	return acquire_uncounted(lock, form, &NOW, token);
+}
+
 static void
 warn_not_held(const NamedLock *lock, LOCKMODE mode)
 {

@@ -20,6 +20,7 @@ extern bool acquire_lock(const NamedLock *lock, LockForm form,
 						 const Deadline *deadline, int64 *token);
 extern bool acquire_uncounted(const NamedLock *lock, LockForm form,
 							  const Deadline *deadline, int64 *token);
+extern bool acquire_at_once(const NamedLock *lock, LockForm form, int64 *token);
 extern bool give_up(const NamedLock *lock, const char *what, const Deadline *deadline);
 extern bool release_lock(const NamedLock *lock, LOCKMODE mode);
 extern int	release_all_locks(void);
