@@ -601,7 +601,7 @@ COMMENT ON FUNCTION advisory_lock.keys_of_tools() IS 'keys by which other progra
 CREATE VIEW advisory_lock.locks WITH (security_invoker = true) AS
 SELECT COALESCE(label.name, given.label) AS name,
 	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
-	   l.granted AND label.delayed_until IS NULL AS granted,
+	   l.granted AND (label.delayed_until IS NULL OR l.mode = 'ShareLock' AND label.acquired_at IS NOT NULL) AS granted,
 	   l.pid,
 	   a.usename,
 	   a.application_name,

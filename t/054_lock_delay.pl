@@ -19,12 +19,13 @@ my $node = start_node('main', conf => 'restart_after_crash = on');
 # does it.
 sub lose_holder
 {
-	my ($name, $delay, $end) = @_;
+	my ($name, $delay, $end, $function) = @_;
 	my $lock = $name =~ /^\d+$/ ? $name : "'$name'";
 	my $holder = session($node);
 
 	# In this order: the server has started just now, see the end of this test.
-	$holder->query("SELECT advisory_lock.lock($lock); SET advisory_lock.lock_delay = '$delay'");
+	$function //= 'lock';
+	$holder->query("SELECT advisory_lock.$function($lock); SET advisory_lock.lock_delay = '$delay'");
 	my $lost_at = time;
 	$end->($holder);
 	$holder->quit;
@@ -83,6 +84,30 @@ is( $session->query(
 	't|t|t|72707369', 'and shown as what it is');
 is($session->query('SELECT advisory_lock.terminate_holders(72707369), advisory_lock.try_lock(72707369), advisory_lock.unlock(72707369)'),
 	'0|t|t', 'terminate_holders() lifts that');
+
+# === Who holds the lock already, in shared mode, and wants more ===
+
+my $upgrader = session($node);
+my $shared_token = $upgrader->query("SELECT advisory_lock.lock_shared('both')");
+my $both = "FROM advisory_lock.locks WHERE name = 'both' AND pid = " . $upgrader->pid;
+lose_holder('both', '1h', \&terminate, 'lock_shared');
+is($upgrader->query("SELECT advisory_lock.try_lock('both', '10 ms')"), 'f', 'the upgrade is kept off');
+is($observer->query("SELECT mode, granted, token = $shared_token, acquired_at IS NULL, delayed_until IS NULL $both"),
+	'shared|t|t|f|t', 'and the view still shows what is held');
+$upgrader->start("SELECT advisory_lock.lock('both')");
+wait_until { $observer->query("SELECT count(*) $both") eq '2' } 'the upgrade is seen';
+wait_until
+{
+	$observer->query("SELECT string_agg(mode || ' ' || granted, ', ' ORDER BY mode) $both") eq
+	  'exclusive false, shared true'
+}
+'and which of both is held';
+is($observer->query("SELECT pg_cancel_backend(" . $upgrader->pid . ')'), 't', 'canceled');
+is($upgrader->finish_state, '57014', 'while it is kept off');
+is($observer->query("SELECT mode, granted, token = $shared_token, acquired_at IS NULL, delayed_until IS NULL $both"),
+	'shared|t|t|f|t', 'which leaves the view as it was');
+is($observer->query("SELECT advisory_lock.terminate_holders('both')"), '1', 'a holder that can be terminated');
+$upgrader->quit;
 
 # === No delay after a release, nor without having asked for it ===
 

@@ -375,40 +375,23 @@ sleep_while_kept_off(const Deadline *deadline, int64 ms)
 
 /* Wait until the lock is kept off no longer; false when the deadline passed. */
 static bool
-wait_while_kept_off(const NamedLock *lock, int64 left, DelayReason reason, const Deadline *deadline)
-{
-	bool		in_time = true;
-
-	while (in_time && left > 0)
-	{
-		announce_sleep(lock, left, reason);
-		in_time = sleep_while_kept_off(deadline, left / 1000 + 1);
-		left = kept_off_until(lock, &reason) - now_us();
-	}
-	ConditionVariableCancelSleep();
-	return in_time;
-}
-
-/*
- * Having been granted the lock by the lock manager, wait until it is kept off
- * no longer.  Returns false when the deadline passed.  Leaves a label up that
- * tells the others.
- */
-bool
-wait_out_delay(const NamedLock *lock, const Deadline *deadline)
+wait_while_kept_off(const NamedLock *lock, const Deadline *deadline)
 {
 	DelayReason reason;
-	int64		until = kept_off_until(lock, &reason);
+	int64		left;
 
-	return until == 0 || wait_while_kept_off(lock, until - now_us(), reason, deadline);
+	while ((left = kept_off_until(lock, &reason) - now_us()) > 0)
+	{
+		announce_sleep(lock, left, reason);
+		if (!sleep_while_kept_off(deadline, left / 1000 + 1))
+			return false;
+	}
+	return true;
 }
 
-/*
- * The same for what a start of the server may have taken from its holder, with
- * a lock that stands for many.
- */
-bool
-wait_out_start(const NamedLock *lock, const Deadline *deadline)
+/* The same for what a start of the server may have taken from its holder. */
+static bool
+wait_while_started(const NamedLock *lock, const Deadline *deadline)
 {
 	int64		left;
 
@@ -419,4 +402,56 @@ wait_out_start(const NamedLock *lock, const Deadline *deadline)
 			return false;
 	}
 	return true;
+}
+
+static void
+end_wait(const NamedLock *lock)
+{
+	ConditionVariableCancelSleep();
+	announce_delay_over(lock);
+}
+
+/* Have wait() wait, and take back what the others were told meanwhile. */
+static bool
+wait_announced(bool (*wait) (const NamedLock *, const Deadline *),
+			   const NamedLock *lock, const Deadline *deadline)
+{
+	bool		in_time;
+
+	PG_TRY();
+	{
+		in_time = wait(lock, deadline);
+	}
+	PG_CATCH();
+	{
+		end_wait(lock);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	end_wait(lock);
+	return in_time;
+}
+
+/*
+ * Having been granted the lock by the lock manager, wait until it is kept off
+ * no longer.  Returns false when the deadline passed.  Meanwhile a label tells
+ * the others.
+ */
+bool
+wait_out_delay(const NamedLock *lock, const Deadline *deadline)
+{
+	DelayReason reason;
+
+	return kept_off_until(lock, &reason) == 0 ||
+		wait_announced(wait_while_kept_off, lock, deadline);
+}
+
+/*
+ * The same for what a start of the server may have taken from its holder, with
+ * a lock that stands for many.
+ */
+bool
+wait_out_start(const NamedLock *lock, const Deadline *deadline)
+{
+	return unknown_until() == 0 || wait_announced(wait_while_started, lock, deadline);
 }

@@ -124,17 +124,41 @@ announce_waited(const NamedLock *lock, bool held, int64 wait_us)
 		announce_nothing_held(&lock->id);
 }
 
-/* The lock was granted, but is kept off from the session until then. */
+/*
+ * The lock was granted, but is kept off from the session until then.  What is
+ * told of a weaker mode that it holds stays.
+ */
 void
 announce_delayed(const NamedLock *lock, TimestampTz until, DelayReason reason)
 {
 	Registry   *reg = tracking_registry();
+	Label	   *held = reg ? label_find(reg, lock->id.key) : NULL;
 
 	if (reg)
 		put_label(reg, lock, (Label) {
 			.place = name_pin(reg, lock),
+			.acquired_at = held ? held->acquired_at : 0, .token = held ? held->token : 0,
 			.delayed_until = until, .delay_reason = reason
 		});
+}
+
+/* It is kept off no longer, or the session waits for that no longer. */
+void
+announce_delay_over(const NamedLock *lock)
+{
+	Registry   *reg = registry();
+	Label	   *label = reg ? label_find(reg, lock->id.key) : NULL;
+	Label		contents;
+
+	if (!label)
+		return;
+	contents = *label;
+	contents.delayed_until = 0;
+	contents.delay_reason = NOT_DELAYED;
+	if (label->acquired_at == 0)
+		name_unpin(reg, label_remove(reg, label));
+	else
+		label_write(reg, label, &contents);
 }
 
 static void
