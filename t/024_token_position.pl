@@ -204,6 +204,32 @@ sub check_fences
 	return;
 }
 
+# A sequence that a rollback would take away, with the one before coming back.
+sub check_creation
+{
+	my ($node) = @_;
+	my $name = $node->name;
+
+	$node->safe_psql('postgres', 'CREATE DATABASE made');
+	my $session = session($node, 'made');
+	$session->query('CREATE EXTENSION advisory_lock');
+	my $token = $session->query("SELECT advisory_lock.lock('before')");
+	$session->query('BEGIN; DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
+	is($session->sqlstate_of("SELECT advisory_lock.lock('job')"),
+		'55000', "$name: no token in the transaction that created the extension");
+	$session->query('ROLLBACK');
+	is($session->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'job'"), '0', "$name: and no lock");
+	cmp_ok($session->query("SELECT advisory_lock.lock('job')"), '>', $token, "$name: they go on after it");
+	$session->query('BEGIN; ALTER SEQUENCE advisory_lock.token_sequence RESTART');
+	$token = $session->output
+	  if $session->sqlstate_of("SELECT advisory_lock.lock('other')") eq '00000';
+	$session->query('ROLLBACK');
+	cmp_ok($session->query("SELECT advisory_lock.lock('another')"),
+		'>', $token, "$name: and after what else a rollback takes back");
+	$session->quit;
+	return;
+}
+
 # With the registry and without, where that is to be chosen.
 foreach my $preload (0, 1)
 {
@@ -214,6 +240,7 @@ foreach my $preload (0, 1)
 	check_raise($node);
 	check_clock($node);
 	check_fences($node);
+	check_creation($node);
 	$node->stop;
 }
 

@@ -153,6 +153,21 @@ relation_file(Relation rel)
 }
 #endif
 
+/*
+ * PostgreSQL 16 renamed a part of it, too.  Would a rollback of this transaction
+ * take the relation's file away?
+ */
+static inline bool
+relation_file_is_new(Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	SubTransactionId since = rel->rd_firstRelfilelocatorSubid;
+#else
+	SubTransactionId since = rel->rd_firstRelfilenodeSubid;
+#endif
+	return rel->rd_createSubid != InvalidSubTransactionId || since != InvalidSubTransactionId;
+}
+
 /* PostgreSQL 18 asks whether it may be deferrable.  Invalid if there is none. */
 static inline Oid
 primary_key_index(Relation rel)

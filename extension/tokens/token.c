@@ -32,6 +32,7 @@
 #include "storage/lockdefs.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "base/member.h"
 #include "registry/registry.h"
 #include "tokens/sequence.h"
@@ -187,6 +188,21 @@ draw_from_new_block(Relation sequence, int64 above, int64 *token)
 	return block != NULL;
 }
 
+/*
+ * Tokens of a sequence that goes if this transaction is rolled back would not
+ * be above those of the one that was there before, and is again then.
+ */
+static void
+check_sequence_lasts(Relation sequence)
+{
+	if (relation_file_is_new(sequence))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot give fencing tokens in the transaction that created extension \"advisory_lock\""),
+				 errdetail("If it were rolled back, later tokens could be lower."),
+				 errhint("Commit first.")));
+}
+
 /* Draw by a reservation. */
 static int64
 draw_anew(Oid sequence)
@@ -195,6 +211,7 @@ draw_anew(Oid sequence)
 	int64		above = 0;
 	int64		token;
 
+	check_sequence_lasts(rel);
 	sequence_prepare(rel, &above);
 	if (!registry() || !draw_from_new_block(rel, above, &token))
 		token = sequence_reserve(rel, 1, above);
