@@ -400,10 +400,11 @@ advisory_lock_note_lease(PG_FUNCTION_ARGS)
 	HeapTuple	row;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) != member_relation(MEMBER_LEASES))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("advisory_lock.note_lease() must be called before a row is inserted or updated"),
+				 errmsg("advisory_lock.note_lease() must be called before a row of advisory_lock.leases is inserted or updated"),
 				 errhint("Leave it to the trigger of advisory_lock.leases.")));
 	columns = RelationGetDescr(trigger->tg_relation);
 	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;

@@ -51,6 +51,25 @@ static OwnerQuery record_query = {
 };
 
 /*
+ * May the current role take the owner's word for it, and replace it?  Or else
+ * anybody could have a job left out by saying that it has run just now.
+ */
+static void
+check_run_owner(const NamedLock *lock, const char *owner)
+{
+	Oid			role = get_role_oid(owner, true);
+
+	if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for the runs of \"%s\"", lock->name),
+			 errdetail("They belong to the role that recorded the first one."),
+			 errhint("Call it as a member of that role, or use another name.")));
+}
+
+/*
  * last_run(name text) returns timestamptz: when the newest run that has
  * succeeded began.  To be asked while the name is held.
  */
@@ -65,7 +84,10 @@ advisory_lock_last_run(PG_FUNCTION_ARGS)
 	SPI_connect();
 	execute_as_owner(&last_query, &name);
 	if (SPI_processed > 0)
+	{
+		check_run_owner(&lock, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
 		started_at = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	}
 	SPI_finish();
 	if (isnull)
 		PG_RETURN_NULL();
@@ -101,21 +123,6 @@ check_arguments(FunctionCallInfo fcinfo, const NamedLock *lock)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the run of \"%s\" must not begin in the future", lock->name),
 				 errhint("Take the start from this server's clock, by pg_catalog.clock_timestamp().")));
-}
-
-static void
-check_run_owner(const NamedLock *lock, const char *owner)
-{
-	Oid			role = get_role_oid(owner, true);
-
-	if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
-		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied for the runs of \"%s\"", lock->name),
-			 errdetail("They belong to the role that recorded the first one."),
-			 errhint("Call it as a member of that role, or use another name.")));
 }
 
 static void

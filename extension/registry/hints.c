@@ -68,7 +68,7 @@ lease_hints_are_left(Registry *reg)
 static uint32
 seconds(TimestampTz time)
 {
-	TimestampTz whole = (time + USECS_PER_SEC - 1) / USECS_PER_SEC;
+	TimestampTz whole = time / USECS_PER_SEC + (time % USECS_PER_SEC > 0 ? 1 : 0);
 
 	return (uint32) Min(Max(whole, 0), PG_UINT32_MAX);
 }
