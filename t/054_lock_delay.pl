@@ -153,7 +153,7 @@ is($session->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'close
 
 # === A lock whose acquire was not completed was nobody's ===
 
-lose_holder('unfinished', '3s', \&terminate);
+lose_holder('unfinished', '10min', \&terminate);
 my $waiter = session($node);
 $waiter->start("SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.lock('unfinished')");
 wait_until
@@ -163,8 +163,13 @@ wait_until
 'the acquirer waits for the end of the delay';
 terminate($waiter);
 $waiter->quit;
-is($session->query("SELECT advisory_lock.try_lock('unfinished', '1 min')"), 't',
-	'who is terminated while it waits keeps nobody off');
+wait_until
+{
+	$observer->query('SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $waiter->pid) eq '0'
+}
+'the acquirer is gone';
+is( $session->query("SELECT delayed_until < now() + '20 min' FROM advisory_lock.locks WHERE name = 'unfinished'"),
+	't', 'who is terminated while it waits keeps nobody off');
 
 # === How many are kept, and what that costs ===
 
