@@ -157,6 +157,31 @@ sees('P8', 'a command lives on long after its withlock was killed',
 
 sees('PROCESS', 'a process is left behind', $good . "90 end 0 left_behind - 0 0 process_77\n");
 
+sees('NAMES', 'two names exclude each other', $good . "90 end 0 one_key - 0 0 a_and_b\n");
+
+my $blind = <<'EOT';
+0    job-1-withlock.5.0 21.0 held   a 10 21
+10   nemesis            1    fault  a 0  20 terminate-holder
+12   nemesis            1    fault_end
+100  two                12.1 invoke a 0  102 session
+200  two                12.1 held   a 11 102
+EOT
+my $both = join '', map { "$_ two 12.1 beat a 11\n$_ job-1-withlock.5.0 21.0 beat a 10\n" } map { $_ * 400 } 1 .. 9;
+sees('', 'who is told at once may still be at work for a moment', $blind . $both);
+sees('P2', 'who is told at once goes on', $blind . $both . join '', map { s/^(\d+)/$1 + 3200/mer } split /^/m, $both);
+
+my $stops = $good . join '', map { "$_ nemesis $_ fault - 0 0 stop-after-acquire\n" } 40, 400;
+is(verdict($stops)->{figures}{soon}, 1, 'a crash right after an acquire is counted');
+
+# Mistakes that no longer apply would never be looked for.
+SKIP:
+{
+	my @mutants = glob 'torture/mutants/*.patch';
+
+	skip 'patch is not installed', scalar @mutants unless grep { -x "$_/patch" } split /:/, $ENV{PATH};
+	is(system('patch', '--dry-run', '-s', '-f', '-p1', '-i', $_), 0, "$_ can be made") foreach @mutants;
+}
+
 # What a failure leaves for the eye.
 my $svg = PostgreSQL::Test::Utils::tempdir() . '/picture.svg';
 $verdict = verdict($good =~ s/^27 /15 /mr);

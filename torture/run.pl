@@ -19,14 +19,19 @@ use Torture::Run;
 
 my %opts = (seconds => 60, seed => time % 100000, registry => 1);
 GetOptions(\%opts, 'seconds=i', 'seed=i', 'registry!', 'directory=s', 'program=s', 'only=s', 'kinds=s',
-	'unchecked', 'npm=s', 'clock_preload=s', 'keep=s', 'pause=f')
+	'unchecked', 'npm=s', 'clock_preload=s', 'keep=s', 'pause=f', 'times=i', 'longest=i', 'patience=i', 'until=s')
   or exit 64;
 $opts{kinds} = [ split /,/, $opts{kinds} ] if defined $opts{kinds};
 # who kills us ends all, and nothing of ours survives a signal to the group
 $SIG{PIPE} = 'IGNORE';
 $SIG{$_} = sub { exit 1 } foreach qw(TERM INT HUP);
 
-my $run = Torture::Run->new(%opts);
+my $until = delete $opts{until};
+my $run;
+$opts{enough} = sub {
+	grep { $_->{property} eq $until } @{ check(read_history($run->{history}), $run->{names})->{violations} };
+} if defined $until;
+$run = Torture::Run->new(%opts);
 my $begin = time;
 $run->torture($opts{seconds});
 my $history = read_history($run->{history});

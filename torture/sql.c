@@ -35,6 +35,8 @@ typedef struct Way
 static const Way ways[] = {
 	{"session", NULL, "SELECT advisory_lock.lock($1)",
 	"SELECT advisory_lock.unlock($1)", false},
+	{"apart", NULL, "SELECT advisory_lock.lock($1)",
+	"SELECT advisory_lock.unlock($1)", false},
 	{"acquire", NULL, "CALL advisory_lock.acquire($1)",
 	"SELECT advisory_lock.unlock($1)", false},
 	{"try", NULL,
@@ -151,12 +153,12 @@ connect_to(const Orders *orders)
 
 	while (!stopping)
 	{
-		char		set[64];
+		char		set[128];
 
 		conn = PQconnectdb(orders->conninfo);
 		PQsetNoticeProcessor(conn, be_quiet, NULL);
-		snprintf(set, sizeof(set), "SET advisory_lock.lock_delay = %d",
-				 orders->delayed ? LOCK_DELAY_MS : 0);
+		snprintf(set, sizeof(set), "SET advisory_lock.lock_delay = %d; SET application_name = 'torture %d'",
+				 orders->delayed ? LOCK_DELAY_MS : 0, (int) getpid());
 		if (PQstatus(conn) == CONNECTION_OK && succeeds(conn, set))
 			return conn;
 		PQfinish(conn);
@@ -261,6 +263,19 @@ be_patient(PGconn *conn, const Way *way)
 		;
 }
 
+/* With the resource somewhere else, and no eye on the session of the lock. */
+static Worked
+work_apart(const Orders *orders, const Hold *hold)
+{
+	PGconn	   *conn = PQconnectdb(orders->conninfo);
+	Worked		worked = WORKED_LOST;
+
+	if (PQstatus(conn) == CONNECTION_OK)
+		worked = work(orders, NULL, conn, hold->name, hold->token);
+	PQfinish(conn);
+	return worked;
+}
+
 /* One operation; false when the session is to be ended. */
 static bool
 operate(const Orders *orders, PGconn *conn, const Way *way)
@@ -277,7 +292,8 @@ operate(const Orders *orders, PGconn *conn, const Way *way)
 			PQstatus(conn) == CONNECTION_OK && chance(20) > 0;
 	}
 	be_patient(conn, way);
-	worked = work(orders, conn, conn, hold.name, hold.token);
+	worked = strcmp(way->name, "apart") == 0 ? work_apart(orders, &hold) :
+		work(orders, conn, conn, hold.name, hold.token);
 	if (worked == WORKED_LOST)
 	{
 		history_event("lost", hold.name, hold.token, PQbackendPID(conn), "");

@@ -40,17 +40,22 @@ chance(int limit)
 	return rand_r(&state) % limit;
 }
 
-/* Mostly short, so that there is a crowd; sometimes long enough to be hit. */
+/*
+ * Mostly short, so that there is a crowd; sometimes long enough to be hit.  Of
+ * any length where that was said.
+ */
 int
 hold_ms(const Orders *orders)
 {
 	int			kind = chance(20);
 
+	if (orders->longest_ms > 0)
+		return chance(orders->longest_ms);
 	if (kind < 16)
 		return chance(2);
 	if (kind < 19)
 		return chance(10);
-	return chance(orders->longest_ms);
+	return chance(80);
 }
 
 static void
@@ -82,7 +87,7 @@ read_option(Orders *orders, const char *option)
 int
 main(int argc, char **argv)
 {
-	Orders		orders = {.longest_ms = 80};
+	Orders		orders = {0};
 	int			i;
 
 	if (argc < 7)

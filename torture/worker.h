@@ -28,7 +28,7 @@ typedef struct Orders
 	bool		fenced;			/* is there a resource that checks tokens? */
 	bool		unchecked;		/* is there one, that does not check them? */
 	bool		delayed;		/* does the session set a lock-delay? */
-	int			longest_ms;		/* of a hold */
+	int			longest_ms;		/* of a hold; 0: as usual */
 	int			exit_code;		/* of a job */
 } Orders;
 

@@ -39,9 +39,9 @@ our @EXPORT = qw(check);
 # Faults that can take a lock from a holder who lives: from everybody, or from
 # whom they hit.  What is absent here excuses nothing.
 my %takes_lock = (
-	(map { $_ => 'all' } qw(kill-backend kill-postmaster stop-fast stop-immediate
+	(map { $_ => 'all' } qw(kill-backend kill-postmaster stop-fast stop-immediate stop-after-acquire
 		  promote-lagging promote-synchronous drop-extension lock-table-full)),
-	(map { $_ => 'one' } qw(terminate-holder stop-backend stop-backend-long stop-worker stop-worker-long
+	(map { $_ => 'one' } qw(terminate-holder freeze-holder stop-backend stop-backend-long stop-worker stop-worker-long
 		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart)),
 	(map { $_ => 'own' } qw(discard-all raw-unlock raw-unlock-all)));
 
@@ -50,14 +50,19 @@ my %takes_lock = (
 my $AFTERMATH = 20e9;
 
 # How long two may be at work at once after a fault, in ns: the 10 s in which
-# withlock notices a dead network, and its grace.
+# withlock notices a dead network, and its grace; or, where the connection is
+# ended, at once, and the rest is the machine's.
 my $OVERLAP = 15e9;
+my $OVERLAP_TOLD = 4e9;
 
 # No name is without a holder while somebody waits for it, in ns.
 my $LOST_WAKEUP = 3e9;
 
 # A holder of whom nothing was heard for so long did not run, in ns.
 my $NOT_SCHEDULED = 500e6;
+
+# A server that dies so soon after an acquire may not have its WAL on disk, in ns.
+my $SOON = 300e6;
 
 # How long a command may live on when its withlock was killed: 1 s of grace and
 # what the guard adds; the rest is the machine's, in ns.
@@ -81,6 +86,7 @@ sub check
 	$self->check_reasons;
 	$self->check_commands;
 	$self->check_said;
+	$self->count_stops;
 	return { violations => $self->{violations}, figures => $self->{figures} };
 }
 
@@ -168,9 +174,10 @@ sub judge_overlap
 {
 	my ($self, $first, $second) = @_;
 	my $length = min($first->{end}, $second->{end}) - $second->{held};
-	my $excuse = $self->excuse($first, $second->{held}) // $self->excuse($second, $second->{held});
+	my @excuses = map { $self->excuses($_, $second->{held}) } $first, $second;
+	my ($excuse) = @excuses;
 
-	if (!defined $excuse || $length > $OVERLAP)
+	if ($length > max(0, map { $_ eq 'terminate-holder' ? $OVERLAP_TOLD : $OVERLAP } @excuses))
 	{
 		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
 			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});
@@ -182,20 +189,15 @@ sub judge_overlap
 	return;
 }
 
-# The kind of the fault that took the lock from its holder before that time.
-sub excuse
+# The kinds of the faults that took the lock from its holder before that time.
+sub excuses
 {
 	my ($self, $op, $before) = @_;
 
 	return 'npm' if $op->{who} =~ /npm/;
 	return 'not-scheduled' if ($op->{gap} // 0) > $NOT_SCHEDULED && ($op->{outcome} // '') ne 'released';
-	foreach my $fault (@{ $self->{history}{faults} })
-	{
-		last if $fault->{begin} > $before;
-		next if $fault->{end} + $AFTERMATH < $op->{held};
-		return $fault->{kind} if hits($fault, $op);
-	}
-	return;
+	return map { $_->{kind} }
+	  grep { $_->{begin} <= $before && $_->{end} + $AFTERMATH >= $op->{held} && hits($_, $op) } @{ $self->{history}{faults} };
 }
 
 # Whether the fault can be the reason why this one lost its lock.  A fault that
@@ -206,7 +208,7 @@ sub hits
 	my ($fault, $op) = @_;
 	my $whom = $takes_lock{ $fault->{kind} } // return 0;
 
-	return $op->{held} <= $fault->{end} + ($fault->{kind} =~ /^(?:stop-fast|stop-immediate|kill-)/ ? 1e9 : $AFTERMATH)
+	return $op->{held} <= $fault->{end} + ($fault->{kind} =~ /^(?:stop-fast|stop-immediate|stop-after|kill-)/ ? 1e9 : $AFTERMATH)
 	  if $whom eq 'all';
 	return $fault->{id} eq $op->{id} if $whom eq 'own';
 	return 1 if $fault->{name} ne '-' && ($fault->{name} eq $op->{name} || $fault->{name} eq $op->{who});
@@ -341,7 +343,7 @@ sub check_reasons
 		  : ($op->{refused} // '') eq '55000' ? 'fenced off'
 		  : next;
 		$self->{figures}{losses}++;
-		next if defined $self->excuse($op, $op->{outcome_at} // $op->{end});
+		next if $self->excuses($op, $op->{outcome_at} // $op->{end});
 		$self->violation('REASON', shown($op) . ": $what, and no fault explains it", $op->{held}, $op->{end}, $op->{name});
 	}
 	return;
@@ -376,6 +378,21 @@ sub check_commands
 	return;
 }
 
+# How many times the server died right after somebody had got a lock.
+sub count_stops
+{
+	my ($self) = @_;
+	my @held = sort { $a <=> $b } map { $_->{held} } @{ $self->{held} };
+	my $last;
+
+	foreach my $fault (grep { $_->{kind} =~ /^(?:stop-(?:immediate|after)|kill-(?:backend|postmaster))/ } @{ $self->{history}{faults} })
+	{
+		$last = shift @held while @held && $held[0] <= $fault->{begin};
+		$self->{figures}{soon}++ if defined $last && $fault->{begin} - $last <= $SOON;
+	}
+	return;
+}
+
 # What a worker or the end of the run found out by itself.
 sub check_said
 {
@@ -386,6 +403,7 @@ sub check_said
 		lie => 'P5',
 		leak => 'P6',
 		stuck => 'P7',
+		one_key => 'NAMES',
 		left_behind => 'PROCESS',
 		resource => 'P3');
 

@@ -22,7 +22,7 @@ use warnings FATAL => 'all';
 
 use Exporter 'import';
 use POSIX ();
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(%faults);
 
@@ -44,6 +44,8 @@ our %faults = (
 	'kill-postmaster' => [ 1, \&kill_postmaster ],
 	'stop-fast' => [ 1, sub { restart($_[0], 'stop-fast', 'fast') } ],
 	'stop-immediate' => [ 1, sub { restart($_[0], 'stop-immediate', 'immediate') } ],
+	'stop-after-acquire' => [ 1, \&stop_after_acquire ],
+	'freeze-holder' => [ 4, \&freeze_holder ],
 	'promote-lagging' => [ 0.4, sub { $_[0]->promote('promote-lagging', 0) } ],
 	'promote-synchronous' => [ 0.4, sub { $_[0]->promote('promote-synchronous', 1) } ],
 	'pgbouncer-restart' => [ 2, \&restart_pooler ],
@@ -192,6 +194,45 @@ sub restart
 	$run->begin($kind);
 	$run->{server}->stop($mode);
 	$run->{server}->start or die "the server does not start\n";
+	$run->over;
+	return;
+}
+
+# A server that dies in the moment in which somebody has got a lock.
+sub stop_after_acquire
+{
+	my ($run) = @_;
+	my $until = time + 10;
+
+	# nobody has written anything yet?
+	open my $history, '<', $run->{history} or return;
+	seek $history, 0, 2;
+	until ((join '', readline $history) =~ /\theld\t/)
+	{
+		return if time > $until;
+		sleep 0.005;
+		seek $history, 0, 1;
+	}
+	sleep rand 0.25;
+	restart($run, 'stop-after-acquire', 'immediate');
+	return;
+}
+
+# A host that stands still: its server session is ended meanwhile, and it goes
+# on without knowing.  Only the token can keep what it writes then from harm.
+sub freeze_holder
+{
+	my ($run) = @_;
+	my ($backend, $worker) = split /\|/, $run->{server}->sql(
+		"SELECT pid, substr(application_name, 9) FROM pg_stat_activity JOIN ($VICTIM AND granted) v USING (pid)"
+		  . " WHERE application_name LIKE 'torture %' ORDER BY random() LIMIT 1") // '';
+
+	return unless $worker && exists $run->{workers}{pids}{$worker};
+	$run->begin('freeze-holder', process => $worker);
+	kill 'STOP', $worker;
+	$run->{server}->sql("SELECT pg_terminate_backend($backend)");
+	sleep 0.3 + rand 0.7;
+	kill 'CONT', $worker;
 	$run->over;
 	return;
 }

@@ -24,9 +24,6 @@ use Torture::Link;
 use Torture::Server;
 use Torture::Workers;
 
-# How long what is right takes at the end of a run, on a busy machine.
-my $PATIENCE = 60;
-
 =pod
 
 =head1 METHODS
@@ -37,7 +34,9 @@ my $PATIENCE = 60;
 
 Starts everything but the workers.  Further options: only (a pattern of ways),
 kinds (a list of faults), unchecked (a resource without fencing), npm (the
-package's withlock), clock (the preload).
+package's withlock), clock (the preload), times and longest (see Workers),
+patience (how long what is right takes at the end of a run, on a busy machine),
+enough (what is asked now and then whether the run is to end).
 
 =cut
 
@@ -46,7 +45,7 @@ my @NAMES = qw(a b c);
 sub new
 {
 	my ($class, %opts) = @_;
-	my $self = bless {%opts, history => "$opts{directory}/history", faults => 0, generation => 1 }, $class;
+	my $self = bless { patience => 60, %opts, history => "$opts{directory}/history", faults => 0, generation => 1 }, $class;
 
 	srand $opts{seed};
 	$ENV{PGSERVICEFILE} = "$opts{directory}/services";
@@ -57,7 +56,7 @@ sub new
 	$self->direct;
 	$self->{workers} = Torture::Workers->new(
 		program => $opts{program}, history => $self->{history}, seed => $opts{seed}, names => \@NAMES,
-		only => $opts{only}, npm => $opts{npm}, unchecked => $opts{unchecked}, mark => "$opts{directory}/$$",
+		only => $opts{only}, times => $opts{times}, longest => $opts{longest}, npm => $opts{npm}, unchecked => $opts{unchecked}, mark => "$opts{directory}/$$",
 		conninfo => {
 			service => 'service=torture',
 			link => $self->{link}->conninfo,
@@ -283,7 +282,7 @@ sub torture
 
 	$self->{workers}->start;
 	sleep 0.3;
-	while (time < $until)
+	while (time < $until && !$self->enough)
 	{
 		my @can = grep { !$skipped{$_} } @kinds;
 		my $kind = choose(@can);
@@ -298,6 +297,16 @@ sub torture
 	$self->{skipped} = { %skipped, map { $_ => 'not there' } @{ $self->{workers}{skipped} // [] } };
 	$self->end;
 	return;
+}
+
+# To ask costs the more the longer the history is, so it is not asked often.
+sub enough
+{
+	my ($self) = @_;
+
+	return 0 if !$self->{enough} || time < ($self->{ask_at} //= time + 1);
+	$self->{ask_at} = time + 2;
+	return $self->{caught} = $self->{enough}->();
 }
 
 sub choose
@@ -321,8 +330,10 @@ sub end
 	my ($self) = @_;
 	my $server = $self->{server};
 
-	$server->wait_ready($PATIENCE);
-	$self->complain('stuck', $_) foreach $self->{workers}->finish($PATIENCE);
+	$server->wait_ready($self->{patience});
+	my @stuck = $self->{workers}->finish($self->{patience});
+	return $self->stop if $self->{caught};
+	$self->complain('stuck', $_) foreach @stuck;
 	$self->complain('left_behind', "process $_") foreach $self->until_none(sub { $self->{workers}->left_behind });
 	$self->complain('leak', $_)
 	  foreach $self->until_none(sub {
@@ -333,6 +344,7 @@ sub end
 		my $had = $server->sql("SELECT advisory_lock.try_lock('$name', '10s')") // 'no answer';
 		$self->complain('leak', "$name cannot be had: $had") if $had ne 't';
 	}
+	$self->check_names;
 	$self->check_resource unless $self->{unchecked};
 	$self->stop;
 	return;
@@ -349,12 +361,26 @@ sub complain
 sub until_none
 {
 	my ($self, $look) = @_;
-	my $until = time + $PATIENCE;
+	my $until = time + $self->{patience};
 
 	while (my @found = $look->())
 	{
 		return @found if time > $until;
 		sleep 0.2;
+	}
+	return;
+}
+
+# While one session has one name, another can have the others.
+sub check_names
+{
+	my ($self) = @_;
+
+	foreach my $name (@NAMES[ 1 .. $#NAMES ])
+	{
+		my $had = $self->{server}->sql(
+			"SELECT count(*) FROM (SELECT 1 FROM advisory_lock.key('$NAMES[0]') a JOIN advisory_lock.key('$name') b USING (key1, key2)) k");
+		$self->complain('one_key', "$NAMES[0] and $name exclude each other") if ($had // '') ne '0';
 	}
 	return;
 }

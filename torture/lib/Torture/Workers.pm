@@ -27,6 +27,7 @@ use Torture::History;
 my @all = (
 	{ way => 'session', options => [ 'fenced', 'delayed' ] },
 	{ way => 'session', options => [] },
+	{ way => 'apart', options => ['fenced'] },
 	{ way => 'acquire', options => ['fenced'] },
 	{ way => 'try', options => ['delayed'] },
 	{ way => 'timeout', options => [] },
@@ -39,6 +40,7 @@ my @all = (
 	{ way => 'chaos', options => ['fenced'] },
 	{ way => 'lib', options => [ 'fenced', 'delayed' ] },
 	{ way => 'lib-polled', options => [ 'fenced', 'delayed' ] },
+	{ way => 'lib-pooler', options => ['fenced'], over => 'pooler', needs => 'a name of its own' },
 	{ way => 'withlock', options => ['fenced'], arguments => [] },
 	{ way => 'withlock-keep', options => ['fenced'], arguments => ['--keep'] },
 	{ way => 'withlock-permits', options => ['fenced'], arguments => [ '--permits', 2 ] },
@@ -54,9 +56,10 @@ my @all = (
 
 =over
 
-=item new(program => FILE, history => FILE, seed => N, names => [...], conninfo => {...}, only => REGEX, mark => TEXT, npm => FILE)
+=item new(program => FILE, history => FILE, seed => N, names => [...], conninfo => {...}, only => REGEX, times => N, longest => MS, mark => TEXT, npm => FILE)
 
-conninfo has one for each "over" above, and "service" for the others.
+conninfo has one for each "over" above, and "service" for the others.  times is
+how many there are of each.  Who is only ever refused works when it is asked for.
 
 =item start(), reap()
 
@@ -69,14 +72,17 @@ sub new
 	my ($class, %opts) = @_;
 	my $self = bless { %opts, runs => 0, pids => {} }, $class;
 	my $help = qx(withlock --help) // '';
-	my %have = ('--lease' => scalar($help =~ /--lease/), npm => defined $opts{npm});
+	my %have = (
+		'--lease' => scalar($help =~ /--lease/),
+		npm => defined $opts{npm},
+		'a name of its own' => scalar(($opts{only} // '') =~ /pooler/));
 
 	foreach my $spec (@all)
 	{
 		next if defined $opts{only} && $spec->{way} !~ $opts{only};
 		if ($spec->{needs} && !$have{ $spec->{needs} }) { push @{ $self->{skipped} }, $spec->{way}; next; }
 		next if $spec->{over} && !$opts{conninfo}{ $spec->{over} };
-		push @{ $self->{specs} }, {%$spec};
+		push @{ $self->{specs} }, map { {%$spec} } 1 .. $opts{times} // 1;
 	}
 	return $self;
 }
@@ -117,7 +123,7 @@ sub start_one
 	$spec->{pid} = $self->spawn(sub {
 		$self->loop($spec, $index, $seed, @names) if $way =~ /^(?:withlock|npm)/;
 		exec $self->{program}, $way, $self->{history}, "$index-$way", $seed,
-		  $self->{conninfo}{service}, join(',', @names), $self->options($spec);
+		  $self->{conninfo}{ $spec->{over} // 'service' }, join(',', @names), $self->options($spec);
 	});
 	$self->{pids}{ $spec->{pid} } = $index;
 	return;
@@ -128,7 +134,8 @@ sub options
 	my ($self, $spec) = @_;
 
 	# what the mutant of the resource is like: no token is checked
-	return map { $_ eq 'fenced' && $self->{unchecked} ? 'unchecked' : $_ } @{ $spec->{options} };
+	return (map({ $_ eq 'fenced' && $self->{unchecked} ? 'unchecked' : $_ } @{ $spec->{options} }),
+		$self->{longest} ? "longest=$self->{longest}" : ());
 }
 
 # Calls the program over and over, as its parent.
