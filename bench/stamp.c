@@ -1,0 +1,21 @@
+/*
+ * stamp FILE: appends the time of now to a file, in nanoseconds.
+ *
+ * Copyright (c) 2026 the advisory_lock authors
+ */
+#include <stdio.h>
+#include <time.h>
+
+int
+main(int argc, char **argv)
+{
+	struct timespec now;
+	FILE	   *file;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	file = argc == 2 ? fopen(argv[1], "a") : NULL;
+	if (!file)
+		return 1;
+	fprintf(file, "%lld%09ld\n", (long long) now.tv_sec, now.tv_nsec);
+	return fclose(file) != 0;
+}
