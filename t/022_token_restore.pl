@@ -52,10 +52,15 @@ sub check_restored
 
 	my $old = $from->safe_psql('postgres', $TOKEN);
 	my $newest = $from->safe_psql('postgres', $TOKEN);
-	$from->safe_psql('postgres', "SELECT advisory_lock.fence('job', $newest)");
+	my $leased = $from->safe_psql('postgres', "SELECT advisory_lock.acquire_lease('leased, $what', '24 h')");
+	$from->safe_psql('postgres', "SELECT advisory_lock.fence('job', $newest);
+		SELECT advisory_lock.record_run('job', $newest, '2020-02-20 20:20Z')");
 	dump_and_restore($from, $to);
 
 	my $session = session($to, 'restored');
+	is($session->query("SELECT advisory_lock.try_lock('leased, $what')"), 'f', "$what: a lease goes along");
+	is($session->query("SELECT advisory_lock.renew_lease('leased, $what', $leased, '24 h') > now()"), 't', '... and is renewed there');
+	is($session->query("SELECT advisory_lock.last_run('job') = '2020-02-20 20:20Z'"), 't', '... as do runs');
 	is( $session->query(
 			"SELECT name, token FROM advisory_lock.fences WHERE token = $newest"),
 		"job|$newest",

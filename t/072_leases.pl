@@ -94,6 +94,26 @@ $holder->query('COMMIT');
 is($other->query("SELECT advisory_lock.try_lock('job')"), 'f', 'and when it is committed');
 $node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('job')");
 
+# === Two renewals in flight, and one whose answer was lost ===
+
+$token = lease('job', '1 min');
+$holder->query("BEGIN; SELECT advisory_lock.renew_lease('job', $token, '1 h')");
+$other->start("SELECT advisory_lock.renew_lease('job', $token, '2 min') > now() + interval '50 min'");
+wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_activity
+	WHERE wait_event_type = $$Lock$$ AND pid = ' . $other->pid) eq '1' } 'the second renewal waits for the first';
+$holder->query('COMMIT');
+is($other->finish, 't', 'two renewals in flight do not shorten it');
+$holder->query("SELECT advisory_lock.renew_lease('job', $token, '2 h')");
+my $row = 'SELECT token, expires_at FROM advisory_lock.leases WHERE name = $$job$$';
+my ($before) = $node->safe_psql('postgres', $row);
+$holder->query('SELECT pg_sleep(0.01)');
+is($holder->query("SELECT advisory_lock.renew_lease('job', $token, '2 h') > now() + interval '119 min'"), 't',
+	'a renewal can be repeated');
+my ($after) = $node->safe_psql('postgres', $row);
+is((split /\|/, $after)[0], $token, '... with the same token');
+cmp_ok($after, 'gt', $before, '... and a later end');
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('job')");
+
 # === Prepared transactions ===
 
 $holder->query("BEGIN; SELECT advisory_lock.acquire_lease('prepared', '1 h'); PREPARE TRANSACTION 'lease'");
