@@ -8,7 +8,7 @@
 # The options that take an argument, and those that do not.
 _withlock_with='-d --db -h --host -p --port -U --username -t --timeout -w --wait
 	-E --conflict-exit-code --permits --also -c --command --on-lost --grace --lock-delay
-	--lease --at-least'
+	--lease --at-least --once-per'
 _withlock_without='-n --nonblock -s --shared --keep --transaction --allow-pooler
 	--list --watch --status --kill --json -q --quiet -v --verbose -V --version --help'
 
@@ -93,7 +93,7 @@ _withlock_complete_value() {
 	--also) _withlock_complete_name ;;
 	-h | --host) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
 	-U | --username) COMPREPLY=($(compgen -u -- "$cur")) ;;
-	-t | --timeout | -w | --wait | --grace | --lock-delay | --lease | --at-least)
+	-t | --timeout | -w | --wait | --grace | --lock-delay | --lease | --at-least | --once-per)
 		[[ ! $cur =~ ^[0-9]+$ ]] || COMPREPLY=("$cur"{ms,s,m,h})
 		;;
 	esac

@@ -66,7 +66,8 @@ typedef enum advlock_result
 	ADVLOCK_POOLER = 9,			/* a pooler is between, see allow_pooler */
 	ADVLOCK_STANDBY = 10,		/* the server is a standby, see allow_standby */
 	ADVLOCK_NOMEM = 11,			/* out of memory */
-	ADVLOCK_WAITING = 12		/* not done yet: wait for advlock_events() */
+	ADVLOCK_WAITING = 12,		/* not done yet: wait for advlock_events() */
+	ADVLOCK_NOT_DUE = 13		/* of advlock_is_due(): it has been done */
 } advlock_result;
 
 /*
@@ -410,6 +411,22 @@ extern int64_t advlock_token(const advlock *h, const char *name);
 extern int	advlock_permit(const advlock *h, const char *name);
 
 /*
+ * Has what this lock protects not been done for so long?  ADVLOCK_NOT_DUE if a
+ * run was recorded that began within the last within_ms, else ADVLOCK_OK: do
+ * it now, under the lock, and if it succeeds call advlock_record_run().  All
+ * times are the server's.  Asks it, so do this once before the work; of runs
+ * of other roles it says what advisory_lock.last_run() does.
+ */
+extern advlock_result advlock_is_due(advlock *h, const char *name, int within_ms);
+
+/*
+ * The work under the lock has succeeded, as a run that began when
+ * advlock_is_due() was asked.  ADVLOCK_SERVER, with SQLSTATE 55000, if somebody
+ * has held the lock since: then it was lost, and the run does not count.
+ */
+extern advlock_result advlock_record_run(advlock *h, const char *name);
+
+/*
  * For how many ms the lease of this handle is certain to last, by this host's
  * clock, which began before the request was sent; 0 if it holds none.
  */
@@ -428,6 +445,8 @@ extern advlock_result advlock_start_lock_many(advlock *h, const char *const *nam
 											  size_t count, const advlock_options *o);
 extern advlock_result advlock_start_unlock(advlock *h, const char *name);
 extern advlock_result advlock_start_check(advlock *h);
+extern advlock_result advlock_start_is_due(advlock *h, const char *name, int within_ms);
+extern advlock_result advlock_start_record_run(advlock *h, const char *name);
 
 /*
  * Go on with whatever is under way, as far as possible without blocking.

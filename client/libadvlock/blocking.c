@@ -70,6 +70,18 @@ advlock_unlock(advlock *h, const char *name)
 }
 
 advlock_result
+advlock_is_due(advlock *h, const char *name, int within_ms)
+{
+	return advl_wait(h, advlock_start_is_due(h, name, within_ms));
+}
+
+advlock_result
+advlock_record_run(advlock *h, const char *name)
+{
+	return advl_wait(h, advlock_start_record_run(h, name));
+}
+
+advlock_result
 advlock_check(advlock *h)
 {
 	return advl_wait(h, advlock_start_check(h));

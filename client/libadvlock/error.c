@@ -28,6 +28,7 @@ static const char *const result_texts[] = {
 	[ADVLOCK_STANDBY] = "server is a standby",
 	[ADVLOCK_NOMEM] = "out of memory",
 	[ADVLOCK_WAITING] = "not done yet",
+	[ADVLOCK_NOT_DUE] = "it has been done not long ago",
 };
 
 /* What a program does about an error of the server's, by its SQLSTATE. */

@@ -96,11 +96,20 @@ typedef struct advl_question
 /* Room for a number as text, for parameters. */
 typedef char advl_number[64];
 
+/* What is asked or told about a run, see run.c. */
+typedef struct advl_run
+{
+	bool		record;			/* it has succeeded; else: is it due? */
+	int			within_ms;
+	int64_t		began;			/* by the server's clock, in microseconds */
+} advl_run;
+
 /* What an exchange about a lease is for. */
 typedef enum advl_asked
 {
 	ASKED_NOTHING,				/* not yet: its session is being opened */
 	ASKED_RENEWAL,
+	ASKED_RUN,
 	ASKED_RELEASE
 } advl_asked;
 
@@ -116,6 +125,8 @@ typedef struct advl_lease
 
 	/* Renewing it, or giving it back. */
 	bool		checking;		/* who polls waits for the next renewal */
+	bool		has_run;		/* ... for an answer about this run */
+	advl_run	run;
 	bool		releasing;
 	int64_t		give_up_at;		/* ... to release it */
 	int64_t		next_at;		/* when to begin the next exchange */
@@ -180,6 +191,9 @@ typedef struct advl_way
 	/* Give one of those held back once. */
 	advlock_result (*start_unlock) (advlock *h, advl_lock *lock);
 
+	/* Ask or tell about the run under a lock; where there is the extension. */
+	advlock_result (*start_run) (advlock *h, const advl_lock *lock, const advl_run *run);
+
 	/* Ask whether all are still held. */
 	advlock_result (*start_check) (advlock *h);
 
@@ -219,6 +233,7 @@ struct advlock
 	const advl_way *way;		/* never NULL */
 	bool		other_way;		/* the next lock goes the other one */
 	bool		registry;		/* the server keeps delays */
+	int64_t		run_began;		/* when it was due, by the server's clock; 0: never asked */
 	bool		delay;			/* one was set in this session */
 	bool		warm;			/* a check has been rehearsed */
 	advl_text	error;
@@ -347,6 +362,12 @@ extern advlock_result advl_take_lease(advlock *h);
 
 /* === lease_keep.c === */
 extern advlock_result advl_keep_lease(advlock *h);
+
+/* === run.c === */
+extern advlock_result advl_send_run(advlock *session, const advl_lock *lock,
+									const advl_run *run, int answer_ms);
+extern advlock_result advl_run_in_session(advlock *h, const advl_lock *lock,
+										  const advl_run *run);
 
 /* === close.c === */
 extern void advl_discard(advlock *h);

@@ -81,7 +81,7 @@ taken_away(advlock *h)
 static advlock_result
 outcome(const advl_lease *lease)
 {
-	return lease->releasing || lease->checking ? ADVLOCK_WAITING : ADVLOCK_OK;
+	return lease->releasing || lease->checking || lease->has_run ? ADVLOCK_WAITING : ADVLOCK_OK;
 }
 
 /* Did the server say yes?  No means that it is not our lease. */
@@ -104,26 +104,40 @@ exchange_ms(const advl_lease *lease)
 	return left < ADVL_ANSWER_MS ? left : ADVL_ANSWER_MS;
 }
 
+/* Renew the lease, or release it. */
 static advlock_result
-send_request(const advlock *h, advlock *session)
+send_change(const advlock *h, advlock *session)
 {
-	advl_lease *lease = h->lease;
+	const advl_lease *lease = h->lease;
 	advl_number token,
 				duration;
 	bool		release = lease->releasing;
 	const char *sql = (release ? release_sql : renew_sql)[advl_is_superuser(session)];
 	advl_statement statement = {sql, 3,
 	{h->held->name, token, release && lease->at_least_ms == 0 ? NULL : duration}, true};
+
+	snprintf(token, sizeof(token), "%lld", (long long) h->held->token);
+	snprintf(duration, sizeof(duration), "%d milliseconds",
+			 release ? lease->at_least_ms : lease->duration_ms);
+	return advl_send(session, &statement, 1, answered, exchange_ms(lease));
+}
+
+static advlock_result
+send_request(const advlock *h, advlock *session)
+{
+	advl_lease *lease = h->lease;
 	advlock_result r = advl_begin(session);
 
 	if (r != ADVLOCK_OK)
 		return r;
-	snprintf(token, sizeof(token), "%lld", (long long) h->held->token);
-	snprintf(duration, sizeof(duration), "%d milliseconds",
-			 release ? lease->at_least_ms : lease->duration_ms);
-	lease->asked = release ? ASKED_RELEASE : ASKED_RENEWAL;
 	lease->asked_at = now_ms();
-	return advl_started(session, advl_send(session, &statement, 1, answered, exchange_ms(lease)));
+	if (lease->releasing)
+		lease->asked = ASKED_RELEASE;
+	else
+		lease->asked = lease->has_run ? ASKED_RUN : ASKED_RENEWAL;
+	return advl_started(session, lease->asked == ASKED_RUN ?
+						advl_send_run(session, h->held, &lease->run, exchange_ms(lease)) :
+						send_change(h, session));
 }
 
 static void
@@ -163,6 +177,23 @@ failed(advlock *h, const advlock *session)
 	return checking ? advl_fail(h, ADVLOCK_SERVER, "%s", advlock_error(session)) : ADVLOCK_OK;
 }
 
+/* What the server says about a run is for the caller. */
+static advlock_result
+answer_run(advlock *h, advlock_result r)
+{
+	advl_lease *lease = h->lease;
+
+	h->run_began = lease->session->run_began;
+	if (r != ADVLOCK_OK)
+	{
+		(void) advl_fail(h, r, "%s", advlock_error(lease->session));
+		snprintf(h->sqlstate, sizeof(h->sqlstate), "%s", advlock_sqlstate(lease->session));
+	}
+	lease->has_run = false;
+	end_exchange(lease);
+	return lease->releasing ? ADVLOCK_WAITING : r;
+}
+
 /* What the server was asked has been done, or is not to be had. */
 static advlock_result
 answer(advlock *h, advlock_result r, advl_asked asked)
@@ -193,6 +224,8 @@ go_on(advlock *h, advlock_result r)
 		r = send_request(h, lease->session);
 	if (r == ADVLOCK_WAITING)
 		return outcome(lease);
+	if (asked == ASKED_RUN && advlock_status(lease->session) == ADVLOCK_OK && !lease->session->may_pass)
+		return answer_run(h, r);
 	if (asked != ASKED_NOTHING && (r == ADVLOCK_OK || r == ADVLOCK_NOT_HELD))
 		return answer(h, r, asked);
 	lease->next_host = lease->session->next_host;
@@ -267,6 +300,15 @@ check_lease(advlock *h)
 }
 
 static advlock_result
+run_under_lease(advlock *h, const advl_lock *lock, const advl_run *run)
+{
+	(void) lock;				/* there is no other */
+	h->lease->has_run = true;
+	h->lease->run = *run;
+	return ask_now(h);
+}
+
+static advlock_result
 release_within(advlock *h, int ms)
 {
 	int64_t		give_up_at = advl_deadline(ms);
@@ -288,6 +330,7 @@ static const advl_way by_lease = {
 	.poll = poll_lease,
 	.start_unlock = release_lease,
 	.start_check = check_lease,
+	.start_run = run_under_lease,
 	.release_all = release_within
 };
 

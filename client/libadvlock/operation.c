@@ -27,7 +27,7 @@ advl_under_way(const advlock *h)
 {
 	return h->op.on_results != NULL || h->op.on_timer != NULL ||
 		h->op.on_ready != NULL ||
-		(h->lease != NULL && (h->lease->checking || h->lease->releasing));
+		(h->lease != NULL && (h->lease->checking || h->lease->has_run || h->lease->releasing));
 }
 
 void

@@ -18,6 +18,7 @@ take_by_keys(advlock *h)
 /* Session-level locks through the extension. */
 static const advl_way by_extension = {
 	.extension = true,
+	.start_run = advl_run_in_session,
 	.start_lock = advl_acquire,
 	.start_unlock = advl_unlock_one,
 	.start_check = advl_check_session,
@@ -35,6 +36,7 @@ static const advl_way by_keys = {
 /* Transaction-level locks. */
 static const advl_way in_transaction_by_extension = {
 	.extension = true,
+	.start_run = advl_run_in_session,
 	.start_lock = advl_take_by_extension,
 	.start_unlock = advl_commit_one,
 	.start_check = advl_check_transaction,

@@ -176,6 +176,8 @@ static const OptionSpec specs[] = {
 	read_duration_option, FIELD(lease_ms), 0, 0, DURATION},
 	{"at-least", 0, "TIME", "keep NAME so long",
 	read_duration_option, FIELD(at_least_ms), 0, 0, DURATION},
+	{"once-per", 0, "TIME", "run if none did",
+	read_duration_option, FIELD(once_per_ms), 0, 0, DURATION},
 	{"list", 0, NULL, "who holds and waits",
 	read_action, 0, ACTION_LIST, 0, ONE_ACTION},
 	{"watch", 0, NULL, "... every second",

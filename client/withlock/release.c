@@ -9,6 +9,8 @@
  */
 #include "withlock/release.h"
 
+#include <string.h>
+
 #include "withlock/job.h"
 #include "withlock/message.h"
 #include "withlock/stop.h"
@@ -36,6 +38,16 @@ send_release(Run *run)
 		release_on_result(run, advlock_start_unlock(run->session, run->options->names[0]));
 }
 
+/* A run is recorded before, so that nobody starts between. */
+static void
+go_on(Run *run)
+{
+	if (run->recording)
+		release_on_result(run, advlock_start_record_run(run->session, run->options->names[0]));
+	else
+		send_release(run);
+}
+
 /* The command ran without its lock, if only for its last moments. */
 static void
 was_lost(Run *run, const char *consequence)
@@ -61,9 +73,42 @@ release_enter(Run *run)
 	}
 	run->release_by = now_ms() + (run->options->lease_ms > 0 ? RELEASE_LEASE_WITHIN_MS : RELEASE_WITHIN_MS);
 	run->checked_all = false;
+	run->recording = run->options->once_per_ms > 0 && run->due &&
+		run->child.status == 0 && run->child.signal == 0;
 	/* a session does one thing at a time */
 	if (!run->checking)
-		send_release(run);
+		go_on(run);
+}
+
+/* Does the server know by the token that somebody else has held the lock? */
+static bool
+is_out_of_date(const Run *run)
+{
+	return strcmp(advlock_sqlstate(run->session), "55000") == 0;
+}
+
+/* Without a record the next one runs it again. */
+static void
+not_recorded(Run *run, const char *error)
+{
+	run->recording = false;
+	run->child.status = STATUS_UNAVAILABLE;
+	say_error("lock \"%s\": the run could not be recorded: %s", run->options->shown[0], error);
+}
+
+static void
+recorded(Run *run, advlock_result result)
+{
+	if (result != ADVLOCK_OK && (is_out_of_date(run) || advlock_status(run->session) != ADVLOCK_OK))
+	{
+		run->child.status = STATUS_LOST;
+		was_lost(run, "; the run does not count");
+		return;
+	}
+	run->recording = false;
+	if (result != ADVLOCK_OK)
+		not_recorded(run, advlock_error(run->session));
+	send_release(run);
 }
 
 static void
@@ -104,14 +149,16 @@ release_on_result(Run *run, advlock_result result)
 {
 	if (result == ADVLOCK_WAITING)
 		return;
-	if (!run->checking)
+	if (run->recording && !run->checking)
+		recorded(run, result);
+	else if (!run->checking)
 		released(run, result);
 	else if (result == ADVLOCK_LOST && advlock_status(run->session) == ADVLOCK_OK)
 		was_lost(run, "");
 	else
 	{
 		run->checking = false;
-		send_release(run);
+		go_on(run);
 	}
 }
 
@@ -124,6 +171,8 @@ release_due(const Run *run)
 void
 release_on_time(Run *run)
 {
+	if (run->recording)
+		not_recorded(run, "the server does not answer");
 	released(run, ADVLOCK_LOST);
 }
 

@@ -31,6 +31,16 @@ fail(Run *run, const char *what, int error)
 	run_enter(run, PHASE_RELEASING);
 }
 
+/* Nor is there one needed: it has run. */
+static void
+skip(Run *run)
+{
+	say_verbose("lock \"%s\": %s", run->options->shown[0], advlock_error(run->session));
+	run->checking = false;
+	run->child = (Child) {.fd = -1};
+	run_enter(run, PHASE_RELEASING);
+}
+
 /* The lock was lost again: as if it had not been obtained. */
 static void
 lose(Run *run, advlock_result result)
@@ -39,14 +49,18 @@ lose(Run *run, advlock_result result)
 	retry_or_fail(run, result);
 }
 
+/* Whether the run is due is asked first, and then time may have passed. */
 static void
 ask_server(Run *run)
 {
+	const Options *options = run->options;
+
 	run->continued = false;
 	run->checking = run->asked = true;
 	run->proven_at = now_ms();	/* if the answer is yes */
 	run->answer_by = run->proven_at + ANSWER_WITHIN_MS;
-	start_on_result(run, advlock_start_check(run->session));
+	start_on_result(run, run->due ? advlock_start_check(run->session) :
+					advlock_start_is_due(run->session, options->names[0], options->once_per_ms));
 }
 
 /* The process of the command, which waits, and what watches over it. */
@@ -98,6 +112,7 @@ void
 start_enter(Run *run)
 {
 	run->checking = run->asked = false;
+	run->due = run->options->once_per_ms == 0;
 	run->held_since = now_ms();
 	run->proven_at = run->loop.slept_at;
 	run->patience_until = run->held_since + SPEAKER_PATIENCE_MS;
@@ -118,7 +133,12 @@ void
 start_on_result(Run *run, advlock_result result)
 {
 	if (result == ADVLOCK_OK)
+	{
 		run->checking = false;
+		run->due = true;
+	}
+	else if (result == ADVLOCK_NOT_DUE)
+		skip(run);
 	else if (result != ADVLOCK_WAITING)
 		lose(run, result);
 }
@@ -144,7 +164,7 @@ start_on_time(Run *run)
 {
 	if (run->checking)
 		lose(run, ADVLOCK_LOST);
-	else if (run->continued || now_ms() - run->proven_at > fresh_ms(run))
+	else if (!run->due || run->continued || now_ms() - run->proven_at > fresh_ms(run))
 		ask_server(run);
 	else
 		start_command(run);

@@ -77,6 +77,7 @@ typedef struct Run
 	/* Between the lock and the command. */
 	bool		continued;		/* we have been stopped since the last proof */
 	bool		asked;			/* the server has been asked for one */
+	bool		due;			/* it says that the command is to run, see --once-per */
 	int64_t		proven_at;		/* as of when the lock is known to be held */
 	int64_t		patience_until; /* for words that the command's would overtake */
 	int64_t		held_since;
@@ -96,6 +97,7 @@ typedef struct Run
 	int64_t		look_at;		/* when to look for what it has left */
 	int64_t		release_by;
 	bool		checked_all;	/* all locks were asked for before */
+	bool		recording;		/* the server is being told of the run */
 	bool		ended_by_signal;	/* do not start again */
 } Run;
 

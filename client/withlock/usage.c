@@ -9,6 +9,8 @@
  */
 #include "withlock/usage.h"
 
+#include <limits.h>
+
 #include "common/name.h"
 #include "withlock/message.h"
 #include "withlock/text.h"
@@ -104,6 +106,10 @@ check_run(const Options *options)
 		return usage_error("--lock-delay must be one hour at most", "");
 	if (options->keep && options->on_lost == ON_LOST_IGNORE)
 		return usage_error("--keep stops the command when the lock is lost: it does not go with --on-lost ignore", "");
+	if (options->once_per_ms > 0 && (options->shared || options->permits > 0 || options->name_count > 1 || options->transaction))
+		return usage_error("--once-per is for one lock: it goes with none of --shared, --permits, --also and --transaction", "");
+	if (options->once_per_ms == INT_MAX)
+		return usage_error("--once-per must be 24 days at most", "");
 	return check_lease(options);
 }
 

@@ -86,6 +86,7 @@ typedef struct Options
 	bool		allow_pooler;
 	int			lease_ms;		/* 0: by a session */
 	int			at_least_ms;
+	int			once_per_ms;	/* 0: always */
 	char	   *holder;			/* of a lease: what we are called; allocated */
 
 	/* When it is lost. */
