@@ -40,7 +40,7 @@ my %options = map { /^(?:-\w,| {3}) --([\w-]+)( [A-Z]+)?/ ? ("--$1" => defined $
 my %letters = map { /^(-\w), --[\w-]+( [A-Z]+)?/ ? ($1 => defined $2) : () } @cells;
 cmp_ok(scalar keys %options, '>', 25, 'the help has options');
 is_deeply([sort grep { $_ ne '--' } offers('--')], [sort keys %options], 'the options of bash are those of the help');
-is_deeply([offers('--on')], ['--on-lost'], 'one option');
+is_deeply([offers('--on-')], ['--on-lost'], 'one option');
 is_deeply([offers('x', '--lock')], ['--lock-delay'], '... after NAME');
 my ($with) = slurp_file($script) =~ /^_withlock_with='(.*?)'/ms;
 is_deeply([sort split ' ', $with], [sort grep { $options{$_} // $letters{$_} } keys %options, keys %letters],

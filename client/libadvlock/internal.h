@@ -298,6 +298,7 @@ extern advlock_result advl_lose(advlock *h);
 extern advlock_result advl_lose_because(advlock *h, const char *reason);
 extern advlock_result advl_lost_already(advlock *h, const char *reason);
 extern advlock_result advl_server_error(advlock *h, const PGresult *res);
+extern advlock_result advl_wrong_way(advlock *h);
 
 /* === answer.c === */
 extern bool advl_rows(const PGresult *res);
@@ -381,7 +382,6 @@ extern advlock_result advl_commit(advlock *h, int answer_ms);
 
 /* === way.c === */
 extern const advl_way *advl_choose_way(bool transaction, bool extension);
-extern advlock_result advl_wrong_way(advlock *h);
 extern void advl_find_way(advlock *h);
 
 /* === session.c === */

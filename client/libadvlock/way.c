@@ -58,23 +58,7 @@ advl_choose_way(bool transaction, bool extension)
 	return extension ? &by_extension : &by_keys;
 }
 
-/*
- * The extension was created, or dropped, since the way was chosen: core's
- * functions know nothing of the delays that the extension keeps, and without
- * it there is nothing to call.  The operation fails and gives back what it
- * took as it was taken; the next one goes the other way, unless there is
- * something that was taken this way.
- */
-advlock_result
-advl_wrong_way(advlock *h)
-{
-	(void) advl_fail(h, ADVLOCK_SERVER, h->way->extension ?
-					 "the extension advisory_lock is not there any more" :
-					 "the extension advisory_lock has just been created");
-	h->other_way = h->may_pass = h->held == NULL;
-	return ADVLOCK_SERVER;
-}
-
+/* What advl_wrong_way() has asked for, before the next operation. */
 void
 advl_find_way(advlock *h)
 {
