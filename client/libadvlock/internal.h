@@ -128,6 +128,7 @@ typedef struct advl_lease
 	bool		has_run;		/* ... for an answer about this run */
 	advl_run	run;
 	bool		releasing;
+	bool		may_be_released;	/* the answer did not arrive */
 	int64_t		give_up_at;		/* ... to release it */
 	int64_t		next_at;		/* when to begin the next exchange */
 	int			next_host;		/* ... with which host */

@@ -202,7 +202,8 @@ answer(advlock *h, advlock_result r, advl_asked asked)
 
 	lease->next_host = lease->session->host;
 	end_exchange(lease);
-	if (r == ADVLOCK_NOT_HELD)
+	/* of a release whose answer did not arrive, the second one says no */
+	if (r == ADVLOCK_NOT_HELD && !lease->may_be_released)
 		return taken_away(h);
 	if (asked == ASKED_RELEASE)
 		return end_lease(h, ADVLOCK_CONNECTION, ADVLOCK_OK);
@@ -229,6 +230,7 @@ go_on(advlock *h, advlock_result r)
 	if (asked != ASKED_NOTHING && (r == ADVLOCK_OK || r == ADVLOCK_NOT_HELD))
 		return answer(h, r, asked);
 	lease->next_host = lease->session->next_host;
+	lease->may_be_released = lease->may_be_released || asked == ASKED_RELEASE;
 	r = failed(h, lease->session);
 	end_exchange(lease);
 	return lease->releasing ? ADVLOCK_WAITING : r;
