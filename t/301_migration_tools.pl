@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the advisory_lock authors
 #
 # Migration tools themselves, from the npm registry: while one migrates, the
-# view names it and its lock is not to be had; while we hold the lock, it waits
-# or fails, as it does for another of its kind.
+# view names it and withlock --key does not have its lock; while withlock --key
+# has it, the tool waits or fails, as it does for another of its kind.
 
 use strict;
 use warnings FATAL => 'all';
@@ -13,6 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use Withlock;
 
 my $missing = missing_program('node', 'npm');
 plan skip_all => "$missing is not installed" if $missing;
@@ -29,6 +30,7 @@ ok($installed, 'the npm packages are installed') or BAIL_OUT($output);
 
 my $node = start_node('main');
 my $ours = session($node);
+$ENV{WITHLOCK_DB} = conninfo($node);
 
 # Each has one migration, which stands still at a gate of ours.
 append_to_file("$directory/Kysely.mjs", <<'PROGRAM');
@@ -63,18 +65,19 @@ sub start_tool
 	return ($run, \$said);
 }
 
-my $WHO = q{SELECT string_agg(tool || CASE WHEN granted THEN ' holds' ELSE ' waits' END, ', ') FROM advisory_lock.locks WHERE tool IS NOT NULL AND pid <> pg_backend_pid()};
+my $WHO = q{SELECT string_agg(tool || CASE WHEN granted THEN ' holds' ELSE ' waits' END, ', ' ORDER BY granted DESC) FROM advisory_lock.locks WHERE tool IS NOT NULL AND pid <> pg_backend_pid()};
 
 foreach my $tool ('Kysely', 'node-pg-migrate')
 {
 	my $key = $node->safe_psql('postgres', "SELECT key FROM advisory_lock.known_keys WHERE tool = '$tool'");
 
 	# We hold it.
-	$ours->query("SELECT advisory_lock.lock($key)");
+	my $holder = start_withlock('--key', $tool, '--lock-delay', '0', '--', 'sleep', '1000');
+	$holder->wait_command;
 	my ($run, $said) = start_tool($tool);
 	if ($tool eq 'Kysely')
 	{
-		wait_until { $ours->query($WHO) eq 'Kysely waits' } 'Kysely waits for us';
+		wait_until { $ours->query($WHO) eq 'Kysely holds, Kysely waits' } 'Kysely waits for us';
 		pass('it waits while we hold its lock');
 	}
 	else
@@ -85,14 +88,22 @@ foreach my $tool ('Kysely', 'node-pg-migrate')
 
 	# It holds it.
 	$ours->query("SELECT advisory_lock.lock('gate')");
-	$ours->query("SELECT advisory_lock.unlock($key)");
+	kill 'TERM', $holder->pid;
+	$holder->wait;
 	($run, $said) = start_tool($tool) if $tool ne 'Kysely';
 	wait_until { $ours->query("SELECT count(*) FROM advisory_lock.locks WHERE name = 'gate' AND NOT granted") eq '1' }
 	"$tool is at the gate";
 	is($ours->query($WHO), "$tool holds", "locks names $tool while it migrates");
 	is($ours->query("SELECT advisory_lock.is_locked($key), advisory_lock.try_lock($key)"), 't|f', 'and its lock is not to be had');
+	my $refused = withlock('-n', '--key', $tool, 'true');
+	is($refused->status, 75, '... by withlock --key neither');
+	like($refused->stderr, qr/lock $key \($tool\): not obtained: held .*by pid/, '... which says whose it is');
+	my $next = start_withlock('--key', $tool, '--', 'echo', 'started');
+	wait_until { $ours->query($WHO) =~ /\bwaits\b/ } 'withlock waits for the migration';
 	$ours->query("SELECT advisory_lock.unlock('gate')");
 	ok($run->finish, 'it ends well') or diag $$said;
+	is($next->wait, 0, 'and who waited for that starts');
+	is($next->stdout, "started\n", '... its command');
 	is($ours->query("SELECT advisory_lock.try_lock($key), advisory_lock.unlock($key)"), 't|t', 'and then it is');
 }
 

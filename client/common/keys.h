@@ -26,18 +26,25 @@
 	"(pg_catalog.get_byte(s.digest, " #n ")" ADVL_OP("<<") #shift ")"
 
 /*
- * A FROM item k(key1, key2) for an SQL expression of type text.  The same
- * scheme as the extension's: SHA-256 of the name's UTF-8 bytes; the first
- * eight of them, as two little-endian integers.
+ * A FROM item k(key1, key2, space) for an SQL expression of type text.  The
+ * same scheme as the extension's: SHA-256 of the name's UTF-8 bytes; the first
+ * eight of them, as two little-endian integers.  The space of keys is what
+ * pg_locks calls objsubid: 1 for one bigint, 2 for two integers.
  */
 #define ADVL_KEYS(name) \
 	"LATERAL (SELECT " \
 	ADVL_BYTE(0, 0) ADVL_OR ADVL_BYTE(1, 8) ADVL_OR \
 	ADVL_BYTE(2, 16) ADVL_OR ADVL_BYTE(3, 24) ", " \
 	ADVL_BYTE(4, 0) ADVL_OR ADVL_BYTE(5, 8) ADVL_OR \
-	ADVL_BYTE(6, 16) ADVL_OR ADVL_BYTE(7, 24) \
+	ADVL_BYTE(6, 16) ADVL_OR ADVL_BYTE(7, 24) ", 2" \
 	" FROM (SELECT pg_catalog.sha256(pg_catalog.convert_to(" name ", 'UTF8')))" \
-	" AS s(digest)) AS k(key1, key2)"
+	" AS s(digest)) AS k(key1, key2, space)"
+
+/* Both halves of an SQL expression of type int8, as int4. */
+#define ADVL_HIGH(key) \
+	"CAST(CAST(" key ADVL_OP(">>") "32 AS pg_catalog.bit(32)) AS pg_catalog.int4)"
+#define ADVL_LOW(key) \
+	"CAST(CAST(" key " AS pg_catalog.bit(32)) AS pg_catalog.int4)"
 
 /* === Permits === */
 
@@ -50,10 +57,6 @@
 
 /* === What is held === */
 
-/* Is p, a row of pg_locks, a lock with two integers as its key? */
-#define ADVL_IS_NAMED_LOCK \
-	"p.locktype" ADVL_EQ "'advisory' AND p.objsubid" ADVL_EQ "2"
-
 /* The two integers, which pg_locks shows without their sign. */
 #define ADVL_LOCK_KEY1 "CAST(CAST(CAST(p.classid AS pg_catalog.int8) AS pg_catalog.bit(32)) AS pg_catalog.int4)"
 #define ADVL_LOCK_KEY2 "CAST(CAST(CAST(p.objid AS pg_catalog.int8) AS pg_catalog.bit(32)) AS pg_catalog.int4)"
@@ -64,7 +67,7 @@
  */
 #define ADVL_HOLDS(mode) \
 	"EXISTS (SELECT 1 FROM pg_catalog.pg_locks AS p" \
-	" WHERE " ADVL_IS_NAMED_LOCK \
+	" WHERE p.locktype" ADVL_EQ "'advisory' AND p.objsubid" ADVL_EQ "k.space" \
 	" AND p.classid" ADVL_EQ "CAST(k.key1 AS pg_catalog.oid)" \
 	" AND p.objid" ADVL_EQ "CAST(k.key2 AS pg_catalog.oid)" \
 	" AND p.pid" ADVL_EQ "pg_catalog.pg_backend_pid()" \

@@ -7,10 +7,14 @@
 
 # The options that take an argument, and those that do not.
 _withlock_with='-d --db -h --host -p --port -U --username -t --timeout -w --wait
-	-E --conflict-exit-code --permits --also -c --command --on-lost --grace --lock-delay
+	-E --conflict-exit-code --permits --also --key -c --command --on-lost --grace --lock-delay
 	--lease --at-least --once-per'
 _withlock_without='-n --nonblock -s --shared --keep --transaction --allow-pooler
 	--list --watch --status --kill --json -q --quiet -v --verbose -V --version --help'
+
+# Tools whose keys the extension knows.
+_withlock_tools='atlas dbos flyway golang-migrate goose kysely liquibase node-pg-migrate
+	pgbackrest pg_partman prisma rails sqitch sqlx tern'
 
 # A word as the shell would see it, without running anything: plain, in one
 # pair of quotes, or a variable.
@@ -47,6 +51,11 @@ _withlock_read() {
 			connect+=("${word%%=*}" "$(_withlock_value "${word#*=}")")
 			;;
 		--list | --status | --kill) looks=1 ;;
+		--key)
+			name=$word
+			((i++))
+			;;
+		--key=*) name=$word ;;
 		--)
 			if [ -n "$name" ]; then
 				command=$((i + 1))
@@ -91,6 +100,7 @@ _withlock_complete_value() {
 	case $1 in
 	--on-lost) COMPREPLY=($(compgen -W 'term kill ignore' -- "$cur")) ;;
 	--also) _withlock_complete_name ;;
+	--key) COMPREPLY=($(compgen -W "$_withlock_tools" -- "$cur")) ;;
 	-h | --host) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
 	-U | --username) COMPREPLY=($(compgen -u -- "$cur")) ;;
 	-t | --timeout | -w | --wait | --grace | --lock-delay | --lease | --at-least | --once-per)

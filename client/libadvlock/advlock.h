@@ -9,7 +9,8 @@
  * Rules that hold for every function here:
  *
  * - Names are NUL-terminated text in UTF-8, 1 to 1024 bytes.  They are sent
- *   as parameters, never as part of an SQL text.
+ *   as parameters, never as part of an SQL text.  Where a name is asked for, a
+ *   key can be given instead, see advlock_key().
  * - A handle belongs to one thread at a time.  Different handles may be used
  *   by different threads at once; there is no global state.
  * - Nothing is printed, no signal handler is installed, exit() is never
@@ -337,6 +338,29 @@ extern const char *advlock_version(void);
 
 /* A short English phrase for a result, never NULL, static. */
 extern const char *advlock_result_text(advlock_result r);
+
+/* === Locks that have a key and no name === */
+
+/* Room for a key as text. */
+#define ADVLOCK_KEY_SIZE 32
+
+/*
+ * Write what stands for a lock that is known by its key, to be given in place
+ * of a name: the lock of pg_advisory_lock(bigint) with this key, or that of
+ * pg_advisory_lock(integer, integer).  The buffer has ADVLOCK_KEY_SIZE bytes,
+ * and is returned.
+ *
+ *		char key[ADVLOCK_KEY_SIZE];
+ *		advlock_lock(h, advlock_key(key, 72707369), NULL);
+ *
+ * The text begins with a byte that no name can have, and the same key is always
+ * the same text.  So there is one type for names and keys, and every function
+ * that takes a name takes a key: there is not a second one of each, and no
+ * option that a later unlock could contradict.  Permits, leases, and several
+ * locks at once are to be had by names alone (ADVLOCK_INVALID).
+ */
+extern const char *advlock_key(char *buffer, int64_t key);
+extern const char *advlock_key_pair(char *buffer, int32_t key1, int32_t key2);
 
 /* === Locking, blocking === */
 

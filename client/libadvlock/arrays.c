@@ -19,6 +19,7 @@ advl_arrays_free(advl_arrays *a)
 	advl_text_free(&a->permits);
 	advl_text_free(&a->counts);
 	advl_text_free(&a->tokens);
+	advl_text_free(&a->kinds);
 }
 
 static void
@@ -34,17 +35,19 @@ append_number(advl_text *array, int64_t value)
 void
 advl_arrays_add(advl_arrays *a, const advl_lock *lock, int count)
 {
-	advl_text_append_element(&a->names, lock->name);
+	advl_text_append_element(&a->names, advl_parameter(lock));
 	advl_text_append_element(&a->shared, lock->shared ? "t" : "f");
 	append_number(&a->permits, lock->permit);
 	append_number(&a->counts, count);
 	append_number(&a->tokens, lock->token);
+	append_number(&a->kinds, lock->kind);
 }
 
 static bool
 close_arrays(advl_arrays *a)
 {
-	advl_text  *arrays[] = {&a->names, &a->shared, &a->permits, &a->counts, &a->tokens};
+	advl_text  *arrays[] = {&a->names, &a->shared, &a->permits, &a->counts, &a->tokens,
+	&a->kinds};
 	bool		whole = true;
 
 	for (int i = 0; i < ADVL_ARRAYS; i++)
@@ -72,7 +75,7 @@ advl_arrays_statement(const advl_arrays *a, const char *sql)
 		.sql = sql,
 		.nparams = ADVL_ARRAYS,
 		.params = {a->names.data, a->shared.data, a->permits.data,
-			a->counts.data, a->tokens.data},
+			a->counts.data, a->tokens.data, a->kinds.data},
 		.sync = true
 	};
 }

@@ -17,18 +17,18 @@
 /* The server process, and the first lock for which the condition holds. */
 #define FIRST(more, condition) \
 	"SELECT pg_catalog.pg_backend_pid(), (SELECT l.position FROM " ADVL_ROWS \
-	" WITH ORDINALITY AS l(name, shared, permit, count, token, position)" more \
+	" WITH ORDINALITY AS l(" ADVL_COLUMNS ", position)" more \
 	" WHERE " condition " LIMIT 1)"
 
 /* It is not held any more, or not with our token. */
 #define BY_EXTENSION(guarded) \
 	FIRST("", "COALESCE(" \
-		  guarded("advisory_lock.token(" ADVL_FULL_NAME ")", "int8") \
+		  guarded(ADVL_ROW_CALL("token", ADVL_FULL_NAME), "int8") \
 		  ADVL_OP("<>") "l.token, true)")
 
 const advl_question advl_check_question = {
 	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
-	.by_keys = FIRST(", " ADVL_KEYS(ADVL_FULL_NAME),
+	.by_keys = FIRST(", " ADVL_ROW_KEYS(ADVL_FULL_NAME),
 					 "NOT " ADVL_HOLDS("CASE WHEN l.shared THEN 'ShareLock' ELSE 'ExclusiveLock' END")),
 	.limited = true
 };
@@ -41,7 +41,7 @@ lock_gone(advlock *h, int64_t position)
 
 	while (--position > 0 && lock->next != NULL)
 		lock = lock->next;
-	(void) advl_fail(h, ADVLOCK_LOST, "lock \"%s\" is not held any more", lock->name);
+	(void) advl_fail(h, ADVLOCK_LOST, "lock %s is not held any more", lock->title);
 	advl_forget(h, lock);
 	return ADVLOCK_LOST;
 }

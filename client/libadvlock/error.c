@@ -104,10 +104,10 @@ advl_busy(advlock *h, const advl_lock *lock)
 {
 	if (h->op.options.permits > 0)
 		return advl_fail(h, ADVLOCK_BUSY,
-						 "all %d permits of \"%s\" are held by other sessions",
-						 h->op.options.permits, lock->name);
-	return advl_fail(h, ADVLOCK_BUSY, "lock \"%s\" is held by another session",
-					 lock->name);
+						 "all %d permits of %s are held by other sessions",
+						 h->op.options.permits, lock->title);
+	return advl_fail(h, ADVLOCK_BUSY, "lock %s is held by another session",
+					 lock->title);
 }
 
 /* The SQLSTATE of a failed result; "" if it has none. */

@@ -23,17 +23,24 @@ static const char delay_sql[] =
 	"CASE WHEN " ADVL_ASK(ADVL_HAS_EXTENSION) " THEN " argument \
 	" ELSE " ADVL_IS_GONE " END"
 
+#define CALL_ACQUIRE(lock, more) \
+	"CALL advisory_lock.acquire(" lock ", CAST($2 AS pg_catalog.interval)," \
+	" CAST($3 AS pg_catalog.bool)" more ")"
+
 #define ACQUIRE(guarded) \
-	"CALL advisory_lock.acquire(" guarded(ADVL_NAME) ", CAST($2 AS pg_catalog.interval)," \
-	" CAST($3 AS pg_catalog.bool), CAST($4 AS pg_catalog.int4))"
+	{ \
+		CALL_ACQUIRE(guarded(ADVL_NAME), ", CAST($4 AS pg_catalog.int4)"), \
+		CALL_ACQUIRE(ADVL_BIGINT_ARG(guarded(ADVL_NAME)), ""), \
+		CALL_ACQUIRE(ADVL_PAIR_ARGS(guarded(ADVL_NAME)), ", NULL") \
+	}
 
 /* The array is given as its text, so that a guard can stand for it. */
 #define ACQUIRE_MANY(guarded) \
 	"CALL advisory_lock.acquire_many(CAST(" guarded(ADVL_NAME) " AS pg_catalog._text)," \
 	" CAST($2 AS pg_catalog.interval))"
 
-/* [for superusers] */
-static const char *const acquire_sql[2] = {ACQUIRE(UNGUARDED), ACQUIRE(GUARDED)};
+/* [for superusers], and one [by kind] */
+static const char *const acquire_sql[2][ADVL_KINDS] = {ACQUIRE(UNGUARDED), ACQUIRE(GUARDED)};
 static const char *const acquire_many_sql[2] = {ACQUIRE_MANY(UNGUARDED), ACQUIRE_MANY(GUARDED)};
 
 /* What is left until a deadline, as an interval; NULL: no limit. */
@@ -129,14 +136,15 @@ static advl_statement
 acquire_statement(const advlock *h, advl_number timeout, advl_number permits)
 {
 	const advlock_options *o = &h->op.options;
+	const advl_lock *lock = h->op.wanted;
 	const char *limit = timeout_text(timeout, h->op.deadline);
 	bool		guarded = advl_is_superuser(h);
 
-	if (h->op.wanted->next != NULL)
+	if (lock->next != NULL)
 		return (advl_statement) {acquire_many_sql[guarded], 2, {h->op.names.data, limit}, true};
 	snprintf(permits, sizeof(advl_number), "%d", o->permits);
-	return (advl_statement) {acquire_sql[guarded], 4,
-		{h->op.wanted->name, limit, o->shared ? "true" : "false",
+	return (advl_statement) {acquire_sql[guarded][lock->kind], lock->kind == ADVL_BY_NAME ? 4 : 3,
+		{advl_parameter(lock), limit, o->shared ? "true" : "false",
 		o->permits > 0 ? permits : NULL}, true};
 }
 

@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "libadvlock/internal.h"
@@ -19,13 +20,24 @@ advl_lock *
 advl_lock_new(const char *name, bool shared)
 {
 	size_t		size = strlen(name) + 1;
-	advl_lock  *lock = calloc(1, sizeof(advl_lock) + size);
+	advl_lock  *lock = calloc(1, sizeof(advl_lock) + 2 * size + 2);
+	int64_t		key;
+	char	   *title;
 
 	if (lock == NULL)
 		return NULL;
+	lock->kind = advl_kind_of(name, &key);
 	lock->shared = shared;
 	lock->count = 1;
 	memcpy(lock->name, name, size);
+	lock->title = title = lock->name + size;
+	if (lock->kind == ADVL_BY_NAME)
+		snprintf(title, size + 2, "\"%s\"", name);
+	else
+	{
+		snprintf(title, size + 2, "%s", name + 1);
+		snprintf(lock->key, sizeof(lock->key), "%lld", (long long) key);
+	}
 	return lock;
 }
 

@@ -34,7 +34,7 @@
 #include "libadvlock/advlock.h"
 
 #define ADVL_MAX_STATEMENTS 8
-#define ADVL_MAX_PARAMS 5
+#define ADVL_MAX_PARAMS 6
 
 /* How long the server may take to answer what it can answer at once. */
 #define ADVL_ANSWER_MS 10000
@@ -45,16 +45,31 @@
 /* Called with the results of an exchange, or when what was awaited is there. */
 typedef advlock_result (*advl_handler) (advlock *h);
 
+/* What a lock is known by; the statements of an attempt are by this. */
+typedef enum advl_kind
+{
+	ADVL_BY_NAME,
+	ADVL_BY_BIGINT,
+	ADVL_BY_PAIR,
+	ADVL_KINDS
+} advl_kind;
+
+/* Room for a number as text, for parameters. */
+typedef char advl_number[64];
+
 /* A lock (or permit) that is held, or that an operation is about to take. */
 typedef struct advl_lock
 {
 	struct advl_lock *next;
+	advl_kind	kind;
 	bool		shared;
 	int			permit;			/* 0: not a permit */
 	int			count;			/* how often it must be unlocked */
 	int			unsure;			/* ... and may have to beyond that */
 	int64_t		token;			/* 0: none */
-	char		name[];
+	advl_number key;			/* if it has no name: both halves in one */
+	const char *title;			/* for messages: "name" in quotes, or the key */
+	char		name[];			/* or a key, as advlock_key() writes it */
 } advl_lock;
 
 /* Locks as arrays of SQL, see arrays.c. */
@@ -65,6 +80,7 @@ typedef struct advl_arrays
 	advl_text	permits;
 	advl_text	counts;
 	advl_text	tokens;
+	advl_text	kinds;
 } advl_arrays;
 
 /* One statement of an exchange; parameters are text, or NULL for NULL. */
@@ -92,9 +108,6 @@ typedef struct advl_question
 	const char *by_keys;
 	bool		limited;		/* the answer must not wait for catalogs */
 } advl_question;
-
-/* Room for a number as text, for parameters. */
-typedef char advl_number[64];
 
 /* What is asked or told about a run, see run.c. */
 typedef struct advl_run
@@ -263,6 +276,17 @@ extern advlock_result advl_meaning(const char *sqlstate);
 extern const char *advl_state(const PGresult *res);
 extern void advl_notice(void *arg, const PGresult *res);
 
+/* === key.c === */
+
+/* What an argument of the caller's is; the key in one number, if it is one. */
+extern advl_kind advl_kind_of(const char *name, int64_t *key);
+
+/* Why the argument is no lock, a static phrase; NULL if it is one. */
+extern const char *advl_lock_defect(const char *name);
+
+/* What stands for the lock as parameter $1 of a statement for its kind. */
+extern const char *advl_parameter(const advl_lock *lock);
+
 /* === held.c === */
 extern advl_lock *advl_lock_new(const char *name, bool shared);
 extern void advl_locks_free(advl_lock **list);
@@ -276,7 +300,7 @@ extern void advl_forget(advlock *h, advl_lock *lock);
 extern bool advl_state_may_pass(const char *sqlstate);
 
 /* === arrays.c === */
-#define ADVL_ARRAYS 5
+#define ADVL_ARRAYS 6
 extern void advl_arrays_free(advl_arrays *a);
 extern void advl_arrays_add(advl_arrays *a, const advl_lock *lock, int count);
 extern bool advl_arrays_fill(advl_arrays *a, const advl_lock *list);

@@ -30,19 +30,18 @@ static const char order_sql[] =
 static const char slice_sql[] =
 "SELECT pg_catalog.set_config('lock_timeout', CAST($1 AS pg_catalog.text), true)";
 
-#define TAKE(function) \
-	"SELECT pg_catalog." function "(k.key1, k.key2) FROM " ADVL_KEYS(ADVL_NAME)
-
-/* How to take a lock, [without waiting][shared]. */
-static const char *const take_sql[2][2] = {
-	{TAKE("pg_advisory_lock"), TAKE("pg_advisory_lock_shared")},
-	{TAKE("pg_try_advisory_lock"), TAKE("pg_try_advisory_lock_shared")},
+/* How to take a lock, [without waiting][shared][its kind]. */
+static const char *const take_sql[2][2][ADVL_KINDS] = {
+	{ADVL_TAKE("pg_advisory_lock"), ADVL_TAKE("pg_advisory_lock_shared")},
+	{ADVL_TAKE("pg_try_advisory_lock"), ADVL_TAKE("pg_try_advisory_lock_shared")},
 };
 
 /* Is it held, and has the extension come since the session began? */
-static const char holds_sql[] =
-"SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", " ADVL_HAS_EXTENSION
-" FROM " ADVL_KEYS(ADVL_NAME);
+#define HOLDS(keys) \
+	"SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", " ADVL_HAS_EXTENSION \
+	" FROM " keys
+
+static const char *const holds_sql[ADVL_KINDS] = ADVL_EACH_KIND(HOLDS);
 
 static advlock_result take_next(advlock *h);
 
@@ -128,8 +127,8 @@ attempted(advlock *h)
 	wanted_to_taken(h);
 	if (!advl_is_true(look, 0))
 		return advl_give_up(h, advl_fail(h, ADVLOCK_SERVER,
-										 "the server granted lock \"%s\" but does not show it in pg_locks",
-										 h->op.taken->name));
+										 "the server granted lock %s but does not show it in pg_locks",
+										 h->op.taken->title));
 	return granted(h, look);
 }
 
@@ -141,8 +140,8 @@ attempt(advlock *h)
 	advl_number timeout;
 	advl_statement statements[ADVL_MAX_STATEMENTS] = {
 		{slice_sql, 1, {timeout}, false},
-		{take_sql[ms == 0][lock->shared], 1, {lock->name}, true},
-		{holds_sql, 2, {lock->name, advl_mode_text(lock)}, true},
+		{take_sql[ms == 0][lock->shared][lock->kind], 1, {advl_parameter(lock)}, true},
+		{holds_sql[lock->kind], 2, {advl_parameter(lock), advl_mode_text(lock)}, true},
 	};
 	int			n = 3 + advl_rehearse(h, &advl_check_question, statements + 3);
 

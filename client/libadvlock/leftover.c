@@ -28,11 +28,11 @@
  */
 #define LEFTOVER \
 	"SELECT l.position, i.permit FROM " ADVL_ROWS \
-	" WITH ORDINALITY AS l(name, shared, permit, count, token, position)," \
+	" WITH ORDINALITY AS l(" ADVL_COLUMNS ", position)," \
 	" LATERAL pg_catalog.generate_series(CASE WHEN l.permit" ADVL_OP(">") "0 THEN 1 ELSE 0 END," \
 	" l.permit) AS i(permit), " \
-	ADVL_KEYS("CASE WHEN i.permit" ADVL_OP(">") "0 THEN " \
-			  ADVL_PERMIT_NAME("l.name", "i.permit") " ELSE l.name END") \
+	ADVL_ROW_KEYS("CASE WHEN i.permit" ADVL_OP(">") "0 THEN " \
+				  ADVL_PERMIT_NAME("l.name", "i.permit") " ELSE l.name END") \
 	" WHERE " ADVL_HOLDS("CASE WHEN l.shared THEN 'ShareLock' ELSE 'ExclusiveLock' END")
 
 static const advl_question leftover_question = {

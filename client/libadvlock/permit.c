@@ -87,7 +87,7 @@ look_for_permit(advlock *h)
 {
 	advl_number permits;
 	advl_text	held = {0};
-	advl_statement find = {find_sql, 3, {h->op.permit->name, permits}, true};
+	advl_statement find = {find_sql, 3, {advl_parameter(h->op.permit), permits}, true};
 	advlock_result r;
 
 	append_held_permits(h, &held);

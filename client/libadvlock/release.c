@@ -12,23 +12,25 @@
 
 /* A row for each time a lock must be given back. */
 #define TIMES \
-	" FROM " ADVL_ROWS " AS l(name, shared, permit, count, token)," \
+	" FROM " ADVL_ROWS " AS l(" ADVL_COLUMNS ")," \
 	" LATERAL pg_catalog.generate_series(1, l.count)"
 
 #define BY_EXTENSION(guarded) \
 	"SELECT CASE" \
 	" WHEN l.permit" ADVL_OP(">") "0 THEN " \
 	guarded("advisory_lock.release_permit(l.name, l.permit)", "bool") \
-	" WHEN l.shared THEN " guarded("advisory_lock.unlock_shared(l.name)", "bool") \
-	" ELSE " guarded("advisory_lock.unlock(l.name)", "bool") " END" TIMES
+	" WHEN l.shared THEN " guarded(ADVL_ROW_CALL("unlock_shared", "l.name"), "bool") \
+	" ELSE " guarded(ADVL_ROW_CALL("unlock", "l.name"), "bool") " END" TIMES
 
 static const advl_question release_question = {
 	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
 	.by_keys =
 	"SELECT CASE"
+	" WHEN " ADVL_IS_BIGINT " AND l.shared THEN pg_catalog.pg_advisory_unlock_shared(" ADVL_BIGINT_ARG("l.name") ")"
+	" WHEN " ADVL_IS_BIGINT " THEN pg_catalog.pg_advisory_unlock(" ADVL_BIGINT_ARG("l.name") ")"
 	" WHEN l.shared THEN pg_catalog.pg_advisory_unlock_shared(k.key1, k.key2)"
 	" ELSE pg_catalog.pg_advisory_unlock(k.key1, k.key2) END" TIMES ", "
-	ADVL_KEYS(ADVL_FULL_NAME)
+	ADVL_ROW_KEYS(ADVL_FULL_NAME)
 };
 
 /* Give back all in the list, as often as each is counted. */
@@ -53,8 +55,8 @@ unlocked(advlock *h)
 		return advl_server_error(h, row);
 	if (!advl_is_true(row, 0))
 	{
-		(void) advl_fail(h, ADVLOCK_NOT_HELD, "lock \"%s\" was not held any more",
-						 lock->name);
+		(void) advl_fail(h, ADVLOCK_NOT_HELD, "lock %s was not held any more",
+						 lock->title);
 		advl_forget(h, lock);
 		return ADVLOCK_NOT_HELD;
 	}

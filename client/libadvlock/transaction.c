@@ -25,7 +25,7 @@ static const char settings_sql[] =
 ") AS s(name, value)"
 " WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL";
 
-/* How a lock is taken and looked at; the name is $1. */
+/* How a lock of one kind is taken and looked at; $1 is its name or key. */
 typedef struct statements
 {
 	const char *wait[2];		/* [shared] for ever */
@@ -37,37 +37,48 @@ typedef struct statements
 #define CALL(guarded, function, type) \
 	"SELECT " guarded("advisory_lock." function, type)
 
-#define WAIT(guarded, function) \
-	CALL(guarded, function "(" ADVL_NAME ")", "int8")
+#define WAIT(guarded, lock, function) \
+	CALL(guarded, function "(" lock ")", "int8")
 
-#define TRY(guarded, function) \
-	CALL(guarded, function "(" ADVL_NAME ", CAST($2 AS pg_catalog.interval))", "bool")
+#define TRY(guarded, lock, function) \
+	CALL(guarded, function "(" lock ", CAST($2 AS pg_catalog.interval))", "bool")
 
-#define TOKEN(guarded) guarded("advisory_lock.token(" ADVL_NAME ")", "int8")
+#define TOKEN(guarded, lock) guarded("advisory_lock.token(" lock ")", "int8")
 
-#define BY_EXTENSION(guarded) \
+#define BY_EXTENSION(guarded, lock) \
 	{ \
-		.wait = {WAIT(guarded, "xact_lock"), WAIT(guarded, "xact_lock_shared")}, \
-		.try = {TRY(guarded, "try_xact_lock"), TRY(guarded, "try_xact_lock_shared")}, \
+		.wait = {WAIT(guarded, lock, "xact_lock"), WAIT(guarded, lock, "xact_lock_shared")}, \
+		.try = {TRY(guarded, lock, "try_xact_lock"), TRY(guarded, lock, "try_xact_lock_shared")}, \
 		.look = "SELECT t.token IS NOT NULL, t.token, pg_catalog.pg_backend_pid()," \
 			" CAST($2 AS pg_catalog.text)" \
-			" FROM (SELECT " TOKEN(guarded) ") AS t(token)" \
+			" FROM (SELECT " TOKEN(guarded, lock) ") AS t(token)" \
 	}
 
-#define TAKE(function) \
-	"SELECT pg_catalog." function "(k.key1, k.key2) FROM " ADVL_KEYS(ADVL_NAME)
+#define OF_EACH_KIND(guarded) \
+	{ \
+		BY_EXTENSION(guarded, ADVL_NAME), \
+		BY_EXTENSION(guarded, ADVL_BIGINT_ARG(ADVL_NAME)), \
+		BY_EXTENSION(guarded, ADVL_PAIR_ARGS(ADVL_NAME)) \
+	}
 
-/* [for superusers] */
-static const statements by_extension[2] = {
-	BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)
+/* [for superusers][kind] */
+static const statements by_extension[2][ADVL_KINDS] = {
+	OF_EACH_KIND(ADVL_UNGUARDED), OF_EACH_KIND(ADVL_GUARDED)
 };
 
-static const statements by_keys = {
-	.wait = {TAKE("pg_advisory_xact_lock"), TAKE("pg_advisory_xact_lock_shared")},
-	.try = {TAKE("pg_try_advisory_xact_lock"), TAKE("pg_try_advisory_xact_lock_shared")},
-	.look = "SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", 0,"
-	" pg_catalog.pg_backend_pid(), " ADVL_HAS_EXTENSION " FROM " ADVL_KEYS(ADVL_NAME)
+/* [shared][kind] */
+static const char *const wait_by_keys[2][ADVL_KINDS] = {
+	ADVL_TAKE("pg_advisory_xact_lock"), ADVL_TAKE("pg_advisory_xact_lock_shared")
 };
+static const char *const try_by_keys[2][ADVL_KINDS] = {
+	ADVL_TAKE("pg_try_advisory_xact_lock"), ADVL_TAKE("pg_try_advisory_xact_lock_shared")
+};
+
+#define LOOK(keys) \
+	"SELECT " ADVL_HOLDS("CAST($2 AS pg_catalog.text)") ", 0," \
+	" pg_catalog.pg_backend_pid(), " ADVL_HAS_EXTENSION " FROM " keys
+
+static const char *const look_by_keys[ADVL_KINDS] = ADVL_EACH_KIND(LOOK);
 
 /* The attempt is undone: try again, or end with its outcome. */
 static advlock_result
@@ -110,8 +121,8 @@ attempted(advlock *h)
 	if (!advl_is_true(look, 0) || !advl_number_at(look, 0, 1, &h->op.wanted->token) ||
 		!advl_number_at(look, 0, 2, &pid))
 		return undo(h, advl_fail(h, ADVLOCK_SERVER,
-								 "the server granted lock \"%s\" but does not show it",
-								 h->op.wanted->name));
+								 "the server granted lock %s but does not show it",
+								 h->op.wanted->title));
 	if (!h->way->extension && h->held == NULL && advl_is_true(look, 3))
 		return undo(h, advl_wrong_way(h));
 	h->pid = (int) pid;
@@ -142,7 +153,7 @@ attempt(advlock *h, const advl_statement *take, const char *lock_timeout,
 		{.sql = advl_in_transaction(h) ? "SAVEPOINT advlock" : begin_sql(h)},
 		{settings_sql, 1, {lock_timeout}, false},
 		*take,
-		{look, 2, {lock->name, advl_mode_text(lock)}, true},
+		{look, 2, {advl_parameter(lock), advl_mode_text(lock)}, true},
 	};
 
 	return advl_send(h, statements, 4, attempted, advl_attempt_ms(h));
@@ -153,11 +164,11 @@ advlock_result
 advl_take_by_extension(advlock *h)
 {
 	const advl_lock *lock = h->op.wanted;
-	const statements *s = &by_extension[advl_is_superuser(h)];
+	const statements *s = &by_extension[advl_is_superuser(h)][lock->kind];
 	int			left = advl_remaining(h->op.deadline);
 	advl_number timeout;
 	advl_statement take = {left < 0 ? s->wait[lock->shared] : s->try[lock->shared],
-	left < 0 ? 1 : 2, {lock->name, timeout}, false};
+	left < 0 ? 1 : 2, {advl_parameter(lock), timeout}, false};
 
 	forget_ended(h);
 	snprintf(timeout, sizeof(timeout), "%dms", left);
@@ -171,12 +182,12 @@ advl_take_by_keys(advlock *h)
 	const advl_lock *lock = h->op.wanted;
 	int			ms = advl_slice_ms(h);
 	advl_number timeout;
-	advl_statement take = {ms == 0 ? by_keys.try[lock->shared] : by_keys.wait[lock->shared],
-	1, {lock->name}, false};
+	advl_statement take = {(ms == 0 ? try_by_keys : wait_by_keys)[lock->shared][lock->kind],
+	1, {advl_parameter(lock)}, false};
 
 	forget_ended(h);
 	snprintf(timeout, sizeof(timeout), "%dms", ms);
-	return attempt(h, &take, timeout, by_keys.look);
+	return attempt(h, &take, timeout, look_by_keys[lock->kind]);
 }
 
 static advlock_result

@@ -61,7 +61,7 @@ void
 connect_on_result(Run *run, advlock_result result)
 {
 	if (result == ADVLOCK_OK)
-		run_enter(run, PHASE_WAITING);
+		run_enter(run, run->options->key ? PHASE_IDENTIFYING : PHASE_WAITING);
 	else if (result != ADVLOCK_WAITING)
 		retry_or_fail(run, result);
 }
@@ -136,7 +136,7 @@ void
 wait_on_time(Run *run)
 {
 	waiting_end(&run->waiting);
-	say("lock \"%s\": not obtained in time", run->options->shown[0]);
+	say("lock %s: not obtained in time", run->options->shown[0]);
 	run_finish(run, run->options->conflict_status);
 }
 

@@ -34,7 +34,7 @@ tell_notices(Run *run)
 	const char *notices = advlock_notice(run->session);
 
 	if (*notices)
-		say("lock \"%s\": %s", run->options->shown[0], notices);
+		say("lock %s: %s", run->options->shown[0], notices);
 }
 
 /* A lease is looked after by libadvlock: it is held until that says no. */
@@ -131,7 +131,7 @@ hold_on_result(Run *run, advlock_result result)
 			 * The check failed, not the lock: pg_cancel_backend(), for one.
 			 * But whatever the server says, it lives.
 			 */
-			say_verbose("lock \"%s\": cannot check it: %s", run->options->shown[0],
+			say_verbose("lock %s: cannot check it: %s", run->options->shown[0],
 						advlock_error(run->session));
 			run->checking = false;
 			if (result != ADVLOCK_NOMEM)

@@ -201,7 +201,7 @@ lock_to_kill(const Options *options, const PGresult *result)
 	if (holders_count(result) == 0 ||
 		(PQgetisnull(result, 0, COLUMN_PID) && !in_state(result, 0, "leased")))
 		return NULL;
-	return options->permits > 0 ? options->names[0] : PQgetvalue(result, 0, COLUMN_ASKED);
+	return options->permits > 0 || options->key ? options->names[0] : PQgetvalue(result, 0, COLUMN_ASKED);
 }
 
 /*
@@ -219,8 +219,10 @@ say_how_to_kill(const Options *options, const char *name, const char *whom)
 	if (stream == NULL)
 		return;
 	fputs("withlock --kill", stream);
+	if (options->key)
+		name = options->key;
 	can = text_is_plain(name) && conninfo_put_options(stream, options);
-	fputs(*name == '-' ? " -- " : " ", stream);
+	fputs(options->key ? " --key " : *name == '-' ? " -- " : " ", stream);
 	put_shell_word(stream, name);
 	if (fclose(stream) == 0 && can)
 		say("to end %s: %s", whom, command);
@@ -252,7 +254,7 @@ blame_start(const Options *options, advlock *session, int within_ms)
 	if (left <= 0)
 		return false;
 	describe_duration(left, duration, sizeof(duration));
-	say("lock \"%s\": not obtained: kept off for %s, the server has just started and does not "
+	say("lock %s: not obtained: kept off for %s, the server has just started and does not "
 		"know who held it; wait longer, or use --lock-delay 0", options->shown[0], duration);
 	return true;
 }
@@ -266,7 +268,7 @@ holders_farewell(const Options *options, advlock *session, int within_ms)
 
 	if (!holders || holders_count(result) > 0 || !advlock_has_extension(session) ||
 		!blame_start(options, session, within_ms))
-		say("lock \"%s\": not obtained%s%s", options->shown[0], holders ? ": " : "",
+		say("lock %s: not obtained%s%s", options->shown[0], holders ? ": " : "",
 			holders ? holders : "");
 	name = holders ? lock_to_kill(options, result) : NULL;
 	if (name)

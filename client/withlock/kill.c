@@ -15,22 +15,24 @@
 #include "withlock/message.h"
 #include "withlock/observer.h"
 #include "withlock/queries.h"
+#include "withlock/tool.h"
 
 int
 kill_holders(const Options *options, advlock *session)
 {
-	PGresult   *result = observe_query(options, session, query_kill);
+	int			status = tool_resolve(options, session);
+	PGresult   *result = status == 0 ? observe_query(options, session, query_kill) : NULL;
 	int			count;
 
 	if (result == NULL)
-		return STATUS_UNAVAILABLE;
+		return status ? status : STATUS_UNAVAILABLE;
 	count = atoi(PQgetvalue(result, 0, 0));
 	PQclear(result);
 	if (options->json)
 		printf("{\"terminated\": %d}\n", count);
 	if (count == 0)
-		say("lock \"%s\": nobody holds it", options->shown[0]);
+		say("lock %s: nobody holds it", options->shown[0]);
 	else
-		say("lock \"%s\": ended %d holder%s", options->shown[0], count, count == 1 ? "" : "s");
+		say("lock %s: ended %d holder%s", options->shown[0], count, count == 1 ? "" : "s");
 	return count == 0 ? STATUS_NOBODY : 0;
 }

@@ -19,6 +19,7 @@
 #include "withlock/queries.h"
 #include "withlock/table.h"
 #include "withlock/text.h"
+#include "withlock/tool.h"
 
 #define WATCH_EVERY_MS 1000
 
@@ -74,6 +75,10 @@ watch(const Options *options, advlock *session)
 int
 look_at_list(const Options *options, advlock *session)
 {
+	int			status = tool_resolve(options, session);
+
+	if (status != 0)
+		return status;
 	return options->watch ? watch(options, session) : list_once(options, session);
 }
 
@@ -82,7 +87,11 @@ print_status(const Options *options, const PGresult *result)
 {
 	char	   *words = holders_describe(result, 0);
 
-	printf("%s: ", options->shown[0]);
+	if (options->key)
+		fputs(options->shown[0], stdout);
+	else
+		put_visible(stdout, options->names[0]);
+	fputs(": ", stdout);
 	put_visible(stdout, words ? words : "");
 	putchar('\n');
 	free(words);
@@ -91,12 +100,13 @@ print_status(const Options *options, const PGresult *result)
 int
 look_at_status(const Options *options, advlock *session)
 {
-	PGresult   *result = observe_query(options, session, query_holders);
+	int			status = tool_resolve(options, session);
+	PGresult   *result = status == 0 ? observe_query(options, session, query_holders) : NULL;
 	int			capacity = options->permits > 0 ? options->permits : 1;
 	bool		busy;
 
 	if (result == NULL)
-		return STATUS_UNAVAILABLE;
+		return status ? status : STATUS_UNAVAILABLE;
 	if (options->json)
 		print_json(result);
 	else

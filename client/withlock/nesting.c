@@ -169,7 +169,7 @@ nesting_allows(const Options *options, const advlock *session)
 	{
 		if (!waits_for_above(options, session, options->names[i]))
 			continue;
-		say_error("lock \"%s\" is held by a withlock that this one runs under: it "
+		say_error("lock %s is held by a withlock that this one runs under: it "
 				  "would wait for itself; leave out one of the two", options->shown[i]);
 		return false;
 	}

@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "withlock/key.h"
 #include "withlock/loop.h"
 #include "withlock/message.h"
 #include "withlock/queries.h"
@@ -59,15 +60,17 @@ send(PGconn *conn, const char *sql, int count, const char *const *values)
 	return PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0) == 1;
 }
 
-static bool
-send_all(advlock *session, const char *const *settings, const char *sql,
-		 const char *const *values)
+bool
+observer_send(advlock *session, bool reads, const char *sql, int count, const char *const *values)
 {
 	PGconn	   *conn = advlock_connection(session);
+	char		ms[16];
+	const char *settings[2] = {reads ? "on" : NULL, ms};
 
+	snprintf(ms, sizeof(ms), "%d", ANSWER_MS);
 	return PQenterPipelineMode(conn) && send(conn, query_settings, 2, settings) &&
 		(!advlock_has_extension(session) || send(conn, query_assert_extension, 0, NULL)) &&
-		send(conn, sql, 3, values) && PQpipelineSync(conn) && PQflush(conn) >= 0;
+		send(conn, sql, count, values) && PQpipelineSync(conn) && PQflush(conn) >= 0;
 }
 
 bool
@@ -75,21 +78,21 @@ observer_ask(advlock *session, const Options *options, const char *(*query) (boo
 {
 	advl_text	names = {0};
 	char		last[16];
-	char		ms[16];
-	const char *settings[2] = {query == query_kill ? NULL : "on", ms};
-	const char *values[3] = {NULL, options->permits > 0 ? "1" : "0", last};
+	KeyParameters key = {.key = "0",.space = "0"};
+	const char *values[5] = {NULL, options->permits > 0 ? "1" : "0", last, key.key, key.space};
 	size_t		i;
 	bool		sent;
 
-	for (i = 0; options->names[0] && i < options->name_count; i++)
+	for (i = 0; !options->key && i < options->name_count; i++)
 		advl_text_append_element(&names, options->names[i]);
 	advl_text_close_array(&names);
-	if (options->names[0])
+	if (options->key)
+		key_parameters(options, &key);
+	else if (options->name_count > 0)
 		values[0] = advl_text_str(&names);
-	snprintf(last, sizeof(last), "%d", last_permit(options));
-	snprintf(ms, sizeof(ms), "%d", ANSWER_MS);
+	snprintf(last, sizeof(last), "%d", options->key ? 0 : last_permit(options));
 	sent = advl_text_str(&names) &&
-		send_all(session, settings, query(advlock_has_extension(session)), values);
+		observer_send(session, query != query_kill, query(advlock_has_extension(session)), 5, values);
 	advl_text_free(&names);
 	return sent;
 }
@@ -182,8 +185,8 @@ patience_ms(const Options *options)
 static void
 complain(const Options *options, const char *what)
 {
-	if (options->names[0])
-		say_error("lock \"%s\": %s", options->shown[0], what);
+	if (options->name_count > 0)
+		say_error("lock %s: %s", options->shown[0], what);
 	else
 		say_error("%s", what);
 }

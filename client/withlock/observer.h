@@ -20,6 +20,13 @@
 extern advlock *observer_start(const char *conninfo, int timeout_ms);
 
 /*
+ * Send a statement, with settings of its own, on a session that is idle.
+ * False if it could not be sent.
+ */
+extern bool observer_send(advlock *session, bool reads, const char *sql, int count,
+						  const char *const *values);
+
+/*
  * Send one of the queries of queries.h, about what the options name, on a
  * session that is idle.  False if it could not be sent.
  */

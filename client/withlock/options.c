@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "withlock/conninfo.h"
+#include "withlock/key.h"
 #include "withlock/message.h"
 #include "withlock/usage.h"
 #include "withlock/values.h"
@@ -112,6 +113,18 @@ read_on_lost(const OptionSpec *spec, Options *options, char *value)
 	return false;
 }
 
+/* There is one lock to be taken by its key: another would be left out. */
+static bool
+read_key(const OptionSpec *spec, Options *options, char *value)
+{
+	(void) spec;
+	if (options->key || !key_read(value, options->key_text))
+		return false;
+	options->key = value;
+	options->names[0] = options->key_text;
+	return true;
+}
+
 /* The array has room for every word of the command line. */
 static bool
 read_also(const OptionSpec *spec, Options *options, char *value)
@@ -158,6 +171,8 @@ static const OptionSpec specs[] = {
 	read_number_option, FIELD(permits), 1, INT_MAX, "a number from 1 to 2147483647"},
 	{"also", 0, "NAME", "take this, too",
 	read_also, 0, 0, 0, NULL},
+	{"key", 0, "KEY", "N, N,M or a tool's",
+	read_key, 0, 0, 0, "a number, two integers as N,M, or the name of a tool, and given once"},
 	{"command", 'c', "STRING", "run it by $SHELL",
 	read_string, FIELD(shell_string), 0, 0, NULL},
 	{"on-lost", 0, "ACTION", "term|kill|ignore",
@@ -359,15 +374,20 @@ read_command_line(Options *options, int argc, char **argv)
 		return false;
 	if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
 		return true;
-	if (optind == argc)
+	if (optind == argc && options->key == NULL)
 		return true;
 
 	ended = optind > 1 && strcmp(argv[optind - 1], "--") == 0;
-	options->names[0] = argv[optind++];
-	if (!ended && !read_options(options, argc, argv))
-		return false;
-	if (ended && optind < argc && strcmp(argv[optind], "--") == 0)
-		optind++;
+	if (options->key == NULL)
+	{
+		options->names[0] = argv[optind++];
+		if (!ended && !read_options(options, argc, argv))
+			return false;
+		if (options->key)
+			return usage_error("--key takes the place of NAME, and comes before COMMAND", "");
+		if (ended && optind < argc && strcmp(argv[optind], "--") == 0)
+			optind++;
+	}
 	options->command = &argv[optind];
 	return true;
 }
@@ -393,7 +413,8 @@ options_parse(Options *options, int argc, char **argv)
 	options->lock_delay_ms = -1;
 	options->names = calloc((size_t) argc + 1, sizeof(char *));
 	options->shown = calloc((size_t) argc + 1, sizeof(char *));
-	if (options->names == NULL || options->shown == NULL)
+	options->key_text = calloc(1, ADVLOCK_KEY_SIZE);
+	if (options->names == NULL || options->shown == NULL || options->key_text == NULL)
 		return usage_out_of_memory();
 	options->name_count = 1;	/* NAME's place is the first */
 
@@ -417,6 +438,7 @@ options_free(Options *options)
 		free(options->shown[i]);
 	free(options->shown);
 	free(options->names);
+	free(options->key_text);
 	free(options->db);
 	free(options->holder);
 }

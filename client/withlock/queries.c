@@ -13,18 +13,25 @@
 
 #include "common/keys.h"
 
+/* The key that is asked about, if one is. */
+#define KEY "$4::pg_catalog.int8"
+#define SPACE "$5::pg_catalog.int4"
+
 /*
  * The permits of a semaphore are locks of their own, and so is its queue,
  * whose holder is the first of those who wait.
  */
 #define WANTED \
-	"wanted AS (SELECT n.name AS asked, i.permit, CASE" \
+	"wanted AS (SELECT w.*, k.* FROM (SELECT n.name AS asked, i.permit, CASE" \
 	" WHEN i.permit" ADVL_EQ "0 THEN n.name" \
 	" WHEN i.permit" ADVL_EQ "-1 THEN " ADVL_QUEUE_NAME("n.name") \
 	" ELSE " ADVL_PERMIT_NAME("n.name", "i.permit") " END AS name" \
 	" FROM pg_catalog.unnest($1::pg_catalog.text[]) AS n(name)," \
 	" (SELECT pg_catalog.generate_series($2::pg_catalog.int4, $3::pg_catalog.int4)" \
-	" UNION ALL SELECT -1 WHERE $3::pg_catalog.int4" ADVL_OP(">") "0) AS i(permit))"
+	" UNION ALL SELECT -1 WHERE $3::pg_catalog.int4" ADVL_OP(">") "0) AS i(permit)) AS w, " \
+	ADVL_KEYS("w.name") \
+	" UNION ALL SELECT NULL, 0, NULL, " ADVL_HIGH(KEY) ", " ADVL_LOW(KEY) ", " SPACE \
+	" WHERE " SPACE ADVL_OP(">") "0)"
 
 /* The locks that are wanted, or all, each with its place in "wanted". */
 #define FOUND(locks) \
@@ -34,9 +41,11 @@
 	" l.granted AND COALESCE(w.permit" ADVL_OP("<>") "-1, pg_catalog.right(l.name, 6)" \
 	ADVL_OP("<>") "'" ADVL_QUEUE "', true) AS is_held," \
 	" CASE WHEN l.granted THEN l.acquired_at ELSE l.waiting_since END AS since" \
-	" FROM " locks " AS l LEFT JOIN (SELECT w.*, k.* FROM wanted AS w, " \
-	ADVL_KEYS("w.name") ") AS w ON w.key1" ADVL_EQ "l.key1 AND w.key2" ADVL_EQ "l.key2" \
-	" WHERE w.name IS NOT NULL OR $1::pg_catalog.text[] IS NULL)"
+	" FROM " locks " AS l LEFT JOIN wanted AS w" \
+	" ON w.key1" ADVL_EQ "COALESCE(l.key1, " ADVL_HIGH("l.key") ")" \
+	" AND w.key2" ADVL_EQ "COALESCE(l.key2, " ADVL_LOW("l.key") ")" \
+	" AND w.space" ADVL_EQ "CASE WHEN l.key IS NULL THEN 2 ELSE 1 END" \
+	" WHERE w.permit IS NOT NULL OR ($1::pg_catalog.text[] IS NULL AND " SPACE ADVL_EQ "0))"
 
 #define MS(interval) \
 	"CAST(EXTRACT(epoch FROM " interval ")" ADVL_OP("*") "1000 AS pg_catalog.int8)"
@@ -78,11 +87,13 @@
  */
 #define KILL_BY_FUNCTION \
 	"WITH " WANTED ", " FOUND("advisory_lock.locks") \
-	" SELECT COALESCE(pg_catalog.sum(advisory_lock.terminate_holders(h.name)), 0)" \
+	" SELECT CASE WHEN " SPACE ADVL_EQ "1 THEN advisory_lock.terminate_holders(" KEY ")" \
+	" WHEN " SPACE ADVL_EQ "2 THEN advisory_lock.terminate_holders(" ADVL_HIGH(KEY) ", " ADVL_LOW(KEY) ")" \
+	" ELSE (SELECT COALESCE(pg_catalog.sum(advisory_lock.terminate_holders(h.name)), 0)" \
 	" FROM (SELECT w.name FROM wanted AS w WHERE w.permit" ADVL_EQ "0" \
 	" UNION SELECT w.name FROM wanted AS w, found AS f" \
 	" WHERE w.permit" ADVL_OP(">") "0 AND w.permit" ADVL_EQ "f.permit" \
-	" AND w.asked" ADVL_EQ "f.asked AND f.granted) AS h"
+	" AND w.asked" ADVL_EQ "f.asked AND f.granted) h) END"
 #define KILL_BY_PID \
 	"WITH " WANTED ", " FOUND(ADVL_LOCKS) \
 	" SELECT pg_catalog.count(*) FROM (SELECT DISTINCT f.pid FROM found AS f" \
@@ -96,6 +107,25 @@ const char	query_settings[] =
 " FROM (VALUES ('transaction_read_only', $1::pg_catalog.text), ('search_path', ''),"
 " ('statement_timeout', $2::pg_catalog.text), ('lock_timeout', $2::pg_catalog.text)"
 ") AS s(name, value) WHERE s.value IS NOT NULL";
+
+/*
+ * A tool is called by its name or the first word of it.  Where there is none
+ * of that name, those there are.
+ */
+const char	query_tool_keys[] =
+"WITH t AS (SELECT k.tool, k.schema_name, COALESCE(CAST(k.key AS pg_catalog.text),"
+" pg_catalog.concat(k.key1, ',', k.key2)) AS key, pg_catalog.lower($1::pg_catalog.text)"
+ADVL_EQ "ANY (ARRAY[pg_catalog.lower(k.tool),"
+" pg_catalog.lower(pg_catalog.regexp_replace(k.tool, '[ -].*', ''))]) AS matches"
+" FROM advisory_lock.known_keys k)"
+" SELECT t.tool, t.key, pg_catalog.string_agg(CAST(t.schema_name AS pg_catalog.text), ', ')"
+" FROM t WHERE t.matches GROUP BY t.tool, t.key"
+" UNION ALL SELECT t.tool, NULL, NULL FROM t"
+" WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.matches) GROUP BY t.tool ORDER BY 1, 2";
+
+const char	query_tool_of_key[] =
+"SELECT CASE WHEN $2::pg_catalog.int4" ADVL_EQ "1 THEN advisory_lock.tool($1::pg_catalog.int8)"
+" ELSE advisory_lock.tool(" ADVL_HIGH("$1::pg_catalog.int8") ", " ADVL_LOW("$1::pg_catalog.int8") ") END";
 
 const char *
 query_list(bool extension)

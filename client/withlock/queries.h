@@ -6,7 +6,9 @@
  * Each query is there twice: over the view advisory_lock.locks, and over what
  * pg_locks knows in a database without the extension.  All take the same
  * parameters: $1 text[], the names, or NULL for all locks; $2 and $3 int, the
- * first and the last permit of each, where 0 stands for the name itself.
+ * first and the last permit of each, where 0 stands for the name itself; $4
+ * bigint, $5 int, a key and its space, 1 for one bigint, 2 for two integers, 0
+ * for none.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -46,6 +48,16 @@ extern const char *query_uptime(bool extension);
 
 /* Ends the holders; one column: how many. */
 extern const char *query_kill(bool extension);
+
+/*
+ * What is known of the tool called $1, in a database with the extension: a row
+ * for each of its keys, with the tool, the key, and the schemas that it is of,
+ * or NULL.  Where there is no such tool: a row for each other, without a key.
+ */
+extern const char query_tool_keys[];
+
+/* Whose the key $1 bigint is, in the space $2 int; one column, NULL: nobody's. */
+extern const char query_tool_of_key[];
 
 /* Fails unless the extension is there. */
 extern const char query_assert_extension[];

@@ -52,7 +52,7 @@ go_on(Run *run)
 static void
 was_lost(Run *run, const char *consequence)
 {
-	say_error("lock \"%s\" is lost: %s%s", run->options->shown[0],
+	say_error("lock %s is lost: %s%s", run->options->shown[0],
 			  advlock_error(run->session), consequence);
 	/* a command that failed for it has not had its turn */
 	if (run->child.status != 0)
@@ -93,7 +93,7 @@ not_recorded(Run *run, const char *error)
 {
 	run->recording = false;
 	run->child.status = STATUS_UNAVAILABLE;
-	say_error("lock \"%s\": the run could not be recorded: %s", run->options->shown[0], error);
+	say_error("lock %s: the run could not be recorded: %s", run->options->shown[0], error);
 }
 
 static void
@@ -123,7 +123,7 @@ not_released(Run *run, advlock_result result)
 {
 	bool		gone = result == ADVLOCK_LOST || result == ADVLOCK_CONNECTION;
 
-	say("lock \"%s\": could not be released, it ends with the connection: %s",
+	say("lock %s: could not be released, it ends with the connection: %s",
 		run->options->shown[0], *advlock_error(run->session) ?
 		advlock_error(run->session) : "the server does not answer");
 	/* a command that failed because the server went has not had its turn */

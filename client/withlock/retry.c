@@ -71,7 +71,7 @@ explain(Run *run, advlock_result result)
 
 	if (run->last_trouble && strcmp(run->last_trouble, trouble) == 0)
 	{
-		say_verbose("lock \"%s\": the same again", run->options->shown[0]);
+		say_verbose("lock %s: the same again", run->options->shown[0]);
 		return;
 	}
 	session_explain(run->options, run->session, result, &run->hinted);
@@ -95,7 +95,7 @@ retry_or_fail(Run *run, advlock_result result)
 void
 retry_give_up(Run *run)
 {
-	say_error("lock \"%s\": could not connect in time", run->options->shown[0]);
+	say_error("lock %s: could not connect in time", run->options->shown[0]);
 	run_finish(run, STATUS_UNAVAILABLE);
 }
 
@@ -122,7 +122,7 @@ retry_enter(Run *run)
 	run_close_session(run);
 	run->attempts++;
 	pause = back_off_ms(run->attempts);
-	(run->told ? say_verbose : say) ("lock \"%s\": trying again in %.1f s%s",
+	(run->told ? say_verbose : say) ("lock %s: trying again in %.1f s%s",
 									 run->options->shown[0], (double) pause / 1000,
 									 run->told ? "" : ", and so on");
 	run->told = true;

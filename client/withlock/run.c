@@ -17,6 +17,7 @@
 
 #include "withlock/acquire.h"
 #include "withlock/hold.h"
+#include "withlock/identify.h"
 #include "withlock/message.h"
 #include "withlock/release.h"
 #include "withlock/retry.h"
@@ -40,6 +41,8 @@ static const PhaseHandlers phases[] = {
 	[PHASE_BACK_OFF] = {retry_enter, NULL, retry_due, retry_on_time, NULL, acquire_on_signal},
 	[PHASE_CONNECTING] = {connect_enter, connect_on_result, connect_due,
 	connect_on_time, NULL, acquire_on_signal},
+	[PHASE_IDENTIFYING] = {identify_enter, identify_on_result, identify_due,
+	identify_on_time, NULL, acquire_on_signal},
 	[PHASE_WAITING] = {wait_enter, wait_on_result, wait_due,
 	wait_on_time, NULL, acquire_on_signal},
 	[PHASE_STARTING] = {start_enter, start_on_result, start_due, start_on_time,

@@ -31,7 +31,7 @@ session_start(const Options *options, const char *conninfo, int timeout_ms,
 	char		application_name[APPLICATION_NAME_SIZE];
 
 	snprintf(application_name, sizeof(application_name), "withlock: %s",
-			 options->names[0]);
+			 options->key ? options->key : options->names[0]);
 	advlock_open_options_init(&open);
 	open.conninfo = conninfo;
 	open.application_name = application_name;
@@ -135,7 +135,7 @@ session_explain(const Options *options, const advlock *session, advlock_result r
 	const char *error = session ? advlock_error(session) : "";
 	Advice		hint = advice(session, result);
 
-	say_error("lock \"%s\": %s", options->shown[0],
+	say_error("lock %s: %s", options->shown[0],
 			  *error ? error : advlock_result_text(result));
 	if (hint == NO_ADVICE || *hinted & 1U << hint)
 		return;
@@ -190,7 +190,7 @@ session_export(const Options *options, const advlock *session)
 {
 	const char *name = options->names[0];
 
-	return setenv("WITHLOCK_NAME", name, 1) == 0 &&
+	return setenv("WITHLOCK_NAME", options->key ? options->key : name, 1) == 0 &&
 		export_number("WITHLOCK_TOKEN", advlock_token(session, name)) &&
 		export_number("WITHLOCK_PERMIT", advlock_permit(session, name)) &&
 		nesting_export(options, session);

@@ -35,7 +35,7 @@ fail(Run *run, const char *what, int error)
 static void
 skip(Run *run)
 {
-	say_verbose("lock \"%s\": %s", run->options->shown[0], advlock_error(run->session));
+	say_verbose("lock %s: %s", run->options->shown[0], advlock_error(run->session));
 	run->checking = false;
 	run->child = (Child) {.fd = -1};
 	run_enter(run, PHASE_RELEASING);
@@ -121,7 +121,7 @@ start_enter(Run *run)
 	if (run->options->on_lost == ON_LOST_TERM && run->grace_ms == 0)
 		say_verbose("the server keeps nobody off after a loss: the command would be "
 					"killed at once; --grace gives it time beside the next holder");
-	say_verbose("lock \"%s\": obtained after %.3f s", run->options->shown[0],
+	say_verbose("lock %s: obtained after %.3f s", run->options->shown[0],
 				(double) (run->held_since - run->started_at) / 1000);
 	if (!session_export(run->options, run->session))
 		fail(run, "out of memory", 0);

@@ -34,6 +34,8 @@ run_status_of_signal(int signo)
 void
 run_close_session(Run *run)
 {
+	PQclear(run->answer);
+	run->answer = NULL;
 	advlock_close(run->session);
 	run->session = NULL;
 }

@@ -8,6 +8,7 @@
  *		|			v			|			v (the lock is lost)
  *	 back-off <-----+-----------+-----	stopping -> done
  *
+ * With --key there is a phase between connecting and waiting: identifying.
  * Each phase is a few functions in a table of run.c, which calls them.  A
  * phase ends by naming the next one; so the phases know the state, and none
  * of them calls another.
@@ -36,6 +37,7 @@ typedef enum Phase
 {
 	PHASE_BACK_OFF,				/* until back_off_until, then connect again */
 	PHASE_CONNECTING,			/* until deadline */
+	PHASE_IDENTIFYING,			/* connected; which lock is it? until answer_by */
 	PHASE_WAITING,				/* for the lock, until give_up_at */
 	PHASE_STARTING,				/* lock held, command about to be started */
 	PHASE_RUNNING,				/* lock held, command running */
@@ -60,6 +62,7 @@ typedef struct Run
 	Guard		guard;			/* of the command, if withlock is stopped */
 	Waiting		waiting;
 	advlock    *session;		/* NULL while there is none */
+	PGresult   *answer;			/* of the session, about the key, so far */
 
 	/* Getting the lock. */
 	int64_t		started_at;

@@ -107,7 +107,7 @@ tell(const Run *run, OnLost action)
 	const char *reason = run->lost_because;
 	int			length = (int) strcspn(reason, "\n");
 
-	say_error("lock \"%s\" is lost: %.*s; %s", run->options->shown[0], length, reason,
+	say_error("lock %s is lost: %.*s; %s", run->options->shown[0], length, reason,
 			  consequences[action]);
 	if (reason[length])
 		say_verbose("%s", reason + length);

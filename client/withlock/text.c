@@ -87,7 +87,7 @@ put_visible(FILE *stream, const char *text)
 }
 
 char *
-visible_text(const char *text)
+quoted_text(const char *text)
 {
 	char	   *visible = NULL;
 	size_t		size;
@@ -95,7 +95,9 @@ visible_text(const char *text)
 
 	if (stream == NULL)
 		return NULL;
+	fputc('"', stream);
 	put_visible(stream, text);
+	fputc('"', stream);
 	return fclose(stream) == 0 ? visible : NULL;
 }
 

@@ -26,8 +26,8 @@ extern bool text_is_plain(const char *text);
 /* Write text so that a person sees every character of it. */
 extern void put_visible(FILE *stream, const char *text);
 
-/* The same as a string to be freed; NULL if memory ran out. */
-extern char *visible_text(const char *text);
+/* The same as a string to be freed, in quotes; NULL if memory ran out. */
+extern char *quoted_text(const char *text);
 
 /* Write what is JSON already, with the same characters as JSON escapes. */
 extern void put_json(FILE *stream, const char *json);

@@ -12,6 +12,7 @@
 #include <limits.h>
 
 #include "common/name.h"
+#include "withlock/key.h"
 #include "withlock/message.h"
 #include "withlock/text.h"
 #include "withlock/uri.h"
@@ -40,11 +41,12 @@ check_names(const Options *options)
 
 	for (i = 0; i < options->name_count; i++)
 	{
-		const char *defect = advl_name_defect(options->names[i]);
+		bool		is_key = options->key && i == 0;
+		const char *defect = is_key ? NULL : advl_name_defect(options->names[i]);
 
 		if (defect)
 			return usage_error(defect, "");
-		options->shown[i] = visible_text(options->names[i]);
+		options->shown[i] = is_key ? key_title(options, NULL) : quoted_text(options->names[i]);
 		if (options->shown[i] == NULL)
 			return usage_out_of_memory();
 	}
@@ -98,6 +100,9 @@ check_run(const Options *options)
 		return usage_error("--shared and --permits exclude each other", "");
 	if (options->name_count > 1 && (options->shared || options->permits > 0))
 		return usage_error("--also goes with neither --shared nor --permits", "");
+	if (options->key && (options->permits > 0 || options->name_count > 1 || options->lease_ms > 0 ||
+						 options->once_per_ms > 0))
+		return usage_error("--permits, --also, --lease and --once-per are for names: they do not go with --key", "");
 	if (options->transaction && (options->permits > 0 || options->name_count > 1))
 		return usage_error("--permits and --also need a session: they do not go with --transaction", "");
 	if (options->transaction && options->lock_delay_ms >= 0)
@@ -119,6 +124,8 @@ check_report(const Options *options)
 	if (options->name_count > 1 || options->shell_string ||
 		(options->command && options->command[0]))
 		return usage_error("--list, --status and --kill take one NAME and no command", "");
+	if (options->key && options->permits > 0)
+		return usage_error("--permits is for names: it does not go with --key", "");
 	if (options->watch && options->action != ACTION_LIST)
 		return usage_error("--watch goes with --list", "");
 	return true;

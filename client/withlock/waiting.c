@@ -65,7 +65,7 @@ draw(const Waiting *waiting)
 	if (!in_foreground(waiting))
 		return;
 	describe_duration(now_ms() - waiting->since, duration, sizeof(duration));
-	if (asprintf(&line, "\"%s\": waiting %s%s%s", name, duration,
+	if (asprintf(&line, "%s: waiting %s%s%s", name, duration,
 				 waiting->holders ? ", " : "",
 				 waiting->holders ? waiting->holders : "") < 0)
 		return;

@@ -62,10 +62,15 @@ typedef struct Options
 {
 	Action		action;
 
-	/* names[0] is NAME, the rest came by --also. */
+	/*
+	 * names[0] is NAME, the rest came by --also.  With --key it is the key, as
+	 * advlock_key() writes it; that of a tool is "" until key_resolve().
+	 */
 	const char **names;
 	size_t		name_count;
-	char	  **shown;			/* the names for messages, made visible */
+	char	  **shown;			/* the same for messages, names in quotes */
+	const char *key;			/* of --key, as given, or NULL */
+	char	   *key_text;		/* names[0] then, allocated */
 	char	  **command;		/* NULL-terminated */
 	const char *shell_string;	/* of -c, or NULL */
 
