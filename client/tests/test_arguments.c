@@ -207,12 +207,12 @@ null_handles(void)
 static void
 texts_of_results(void)
 {
-	for (int r = ADVLOCK_OK; r <= ADVLOCK_WAITING; r++)
+	for (int r = ADVLOCK_OK; r <= ADVLOCK_NOT_DUE; r++)
 	{
 		check(strlen(advlock_result_text(r)) > 0);
 		check(strcmp(advlock_result_text(r), advlock_result_text(-1)) != 0);
 	}
-	check_string(advlock_result_text(ADVLOCK_WAITING + 1), advlock_result_text(-1));
+	check_string(advlock_result_text(ADVLOCK_NOT_DUE + 1), advlock_result_text(-1));
 	check_string(advlock_version(), ADVLOCK_VERSION);
 }
 
