@@ -15,7 +15,7 @@ use Time::HiRes qw(time);
 use AdvisoryLock;
 use Withlock;
 
-my $node = start_node('main');
+my $node = start_node('main', init => [ allows_streaming => 1 ]);
 my $directory = PostgreSQL::Test::Utils::tempdir();
 $ENV{WITHLOCK_DB} = conninfo($node);
 
@@ -116,5 +116,31 @@ kill 'TERM', $kept->pid;
 is($kept->wait, 128 + 15, '... until it is told to end');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.leases WHERE name = \'kept\' AND NOT released'), 0,
 	'... and gives the lease back');
+
+# --- The primary is killed, and a standby takes its place
+
+$node->backup('copy');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'copy', has_streaming => 1);
+$standby->start;
+my $both = sprintf 'host=%s,%s port=%d,%d dbname=postgres', $node->host, $standby->host, $node->port, $standby->port;
+my $moved = start_withlock('moved', '-d', $both, '--lease', '20s', '--grace', '1s', '--', 'sh', '-c',
+	"echo \$WITHLOCK_TOKEN; until [ -e $directory/moved ]; do sleep 0.05; done");
+$moved->wait_command;
+$node->wait_for_catchup($standby);
+my $before = expiry('moved');
+my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+kill 'KILL', $postmaster;
+wait_until { !kill 0, $postmaster } 'the primary is gone';
+$node->{_pid} = undef;
+$standby->promote;
+my $renewed = "SELECT extract(epoch FROM expires_at) > $before FROM advisory_lock.leases WHERE name = 'moved'";
+wait_until { $standby->safe_psql('postgres', $renewed) eq 't' } 'it is renewed by the new primary';
+my $refused = withlock('moved', '-d', conninfo($standby), '-n', 'true');
+is($refused->status, 75, '... which keeps others off');
+append_to_file("$directory/moved", '');
+is($moved->wait, 0, 'the command has not noticed');
+is($standby->safe_psql('postgres', "SELECT count(*) FROM advisory_lock.leases WHERE name = 'moved' AND NOT released"), 0,
+	'and the lease is given back');
 
 done_testing();

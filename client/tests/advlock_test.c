@@ -20,7 +20,7 @@
 static const test_case *const groups[] = {
 	argument_tests, locking_tests, key_tests, nonblocking_tests, failure_tests,
 	session_tests, transaction_tests, server_tests, patience_tests, close_tests,
-	trap_tests, interrupt_tests, canceled_tests,
+	trap_tests, interrupt_tests, canceled_tests, lease_tests,
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

@@ -83,6 +83,7 @@ extern const test_case close_tests[];
 extern const test_case failure_tests[];
 extern const test_case interrupt_tests[];
 extern const test_case key_tests[];
+extern const test_case lease_tests[];
 extern const test_case locking_tests[];
 extern const test_case nonblocking_tests[];
 extern const test_case patience_tests[];
