@@ -112,6 +112,9 @@ SELECT token IS NULL AS none, ahead, held_by, held_until > now() AS held, ticket
 SELECT token IS NULL AS none, ahead, held_by, held_until > now() AS held, ticket FROM advisory_lock.queue_lease('turn', '1 min') \gset third_
 SELECT :'second_none' AS none, :second_ahead AS ahead, :'second_held_by' AS held_by, :'second_held' AS held, :third_ahead AS after;
 SELECT advisory_lock.release_lease('turn', :token);
+-- A place that one chooses oneself is none.
+SELECT ticket > :third_ticket AS behind, ahead, ticket FROM advisory_lock.queue_lease('turn', '1 min', :second_ticket - 1) \gset chosen_
+SELECT :'chosen_behind' AS behind, :chosen_ahead AS ahead, advisory_lock.leave_lease_queue('turn', :chosen_ticket);
 SELECT token, ahead FROM advisory_lock.queue_lease('turn', '1 min', :third_ticket);
 SELECT token > :token AS ours, ticket = :second_ticket AS same, ahead FROM advisory_lock.queue_lease('turn', '1 min', :second_ticket);
 SELECT advisory_lock.terminate_holders('turn');

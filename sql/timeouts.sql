@@ -23,6 +23,7 @@ SELECT advisory_lock.release_permit('a', 1), advisory_lock.unlock_all();
 
 -- These should all fail, and hold nothing.
 SELECT advisory_lock.try_lock('a', '-1 ms');
+SELECT advisory_lock.try_lock('a', '-1 microsecond');
 SELECT advisory_lock.try_lock_shared('a', '-1 microsecond'::interval - interval '1 ms');
 SELECT advisory_lock.try_xact_lock('a', '-178000000 years');
 SELECT advisory_lock.try_xact_lock_shared('a', '1 day -25 hours');

@@ -49,16 +49,16 @@ deadline_by_setting(void)
 }
 
 /*
- * The length of an interval in ms, rounded up.  Months count 30 days, as they
+ * The length of an interval in microseconds.  Months count 30 days, as they
  * do where core compares intervals.  In floating point nothing overflows, so
  * that an infinite interval is just a very long one.
  */
 static double
-interval_ms(const Interval *interval)
+interval_us(const Interval *interval)
 {
 	double		days = interval->month * (double) DAYS_PER_MONTH + interval->day;
 
-	return ceil((days * USECS_PER_DAY + interval->time) / 1000.0);
+	return days * USECS_PER_DAY + interval->time;
 }
 
 /*
@@ -69,9 +69,10 @@ interval_ms(const Interval *interval)
 Deadline
 deadline_after(const Interval *interval, const NamedLock *lock)
 {
-	double		ms = interval_ms(interval);
+	double		us = interval_us(interval);
+	double		ms = ceil(us / 1000.0);
 
-	if (ms < 0)
+	if (us < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("timeout for advisory lock %s must not be negative", lock_title(lock)),

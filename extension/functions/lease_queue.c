@@ -50,6 +50,14 @@ static OwnerQuery ahead_query = {
 	" AND q.asks_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
 };
 
+static OwnerQuery known_query = {
+	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_SELECT,
+	.nargs = 5, .types = {INT4OID, INT4OID, INT4OID, INT8OID, NAMEOID},
+	.text =
+	"SELECT pg_catalog.count(*) FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
+	" AND q.ticket OPERATOR(pg_catalog.=) $4 AND q.owner OPERATOR(pg_catalog.=) $5"
+};
+
 /* A row that says so long enough stays as it is. */
 static OwnerQuery ask_query = {
 	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_INSERT,
@@ -62,14 +70,15 @@ static OwnerQuery ask_query = {
 	" WHERE q.owner OPERATOR(pg_catalog.=) EXCLUDED.owner AND q.asks_until OPERATOR(pg_catalog.<) $7"
 };
 
-/* Ours, and those who have gone. */
+/* Ours, and those who have gone for good. */
 static OwnerQuery served_query = {
 	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_DELETE,
 	.nargs = 5, .types = {INT4OID, INT4OID, INT4OID, INT8OID, NAMEOID},
 	.text =
 	"DELETE FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
 	" AND ((q.ticket OPERATOR(pg_catalog.=) $4 AND q.owner OPERATOR(pg_catalog.=) $5)"
-	" OR q.asks_until OPERATOR(pg_catalog.<) pg_catalog.clock_timestamp())"
+	" OR q.asks_until OPERATOR(pg_catalog.<)"
+	" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) CAST('1 hour' AS pg_catalog.interval)))"
 };
 
 static OwnerQuery leave_query = {
@@ -97,13 +106,16 @@ ask_queue(OwnerQuery *query, const NamedLock *lock, int64 ticket)
 	SPI_connect();
 	execute_as_owner(query, params);
 	rows = SPI_processed;
-	if (query == &ahead_query)
+	if (query->expected == SPI_OK_SELECT)
 		rows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	return rows;
 }
 
-/* The ticket that was passed, or a new one. */
+/*
+ * The ticket that was passed, or a new one for who has none: what is not in
+ * the queue as the caller's would be a place that he has chosen himself.
+ */
 static int64
 ticket_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 {
@@ -115,7 +127,8 @@ ticket_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 				 errmsg("ticket " INT64_FORMAT " for the lease of \"%s\" was never issued",
 						PG_GETARG_INT64(argno), lock->name),
 				 errhint("Pass NULL at first, and then what advisory_lock.queue_lease() returned.")));
-	return PG_GETARG_INT64(argno);
+	return ask_queue(&known_query, lock, PG_GETARG_INT64(argno)) > 0 ?
+		PG_GETARG_INT64(argno) : token_draw();
 }
 
 /* Set two columns to who has the lease now, and until when. */

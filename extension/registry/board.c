@@ -67,27 +67,6 @@ close_board(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 	my_row = NULL;
 }
 
-/* Take this session's row, once; from then on until its end it has labels. */
-void
-board_open(Registry *reg)
-{
-	static bool opened = false;
-	ptrdiff_t	index = MyProc - ProcGlobal->allProcs;
-
-	if (opened || index < 0 || index >= reg->state->header.backends)
-		return;
-	opened = true;
-	before_shmem_exit(close_board, (Datum) 0);
-	my_row = &reg->board[index];
-	for (int i = 0; i < LABELS_ON_BOARD; i++)
-	{
-		pg_atomic_init_u32(&my_row->labels[i].sequence, 0);
-		my_row->labels[i].pid = 0;
-	}
-	pg_write_barrier();
-	pg_atomic_write_u32(&my_row->pid, MyProcPid);
-}
-
 static uint32
 label_hash(LockKey key)
 {
@@ -200,6 +179,28 @@ end_write(Registry *reg, Label *label)
 	}
 	else
 		LWLockRelease(partition_lock(reg, label->link.hash));
+}
+
+/* Take this session's row, once; from then on until its end it has labels. */
+void
+board_open(Registry *reg)
+{
+	static bool opened = false;
+	ptrdiff_t	index = MyProc - ProcGlobal->allProcs;
+
+	if (opened || index < 0 || index >= reg->state->header.backends)
+		return;
+	opened = true;
+	before_shmem_exit(close_board, (Datum) 0);
+	my_row = &reg->board[index];
+	/* somebody may be reading what the last session of this row has left */
+	for (int i = 0; i < LABELS_ON_BOARD; i++)
+	{
+		begin_write(reg, &my_row->labels[i]);
+		my_row->labels[i].pid = 0;
+		end_write(reg, &my_row->labels[i]);
+	}
+	pg_atomic_write_u32(&my_row->pid, MyProcPid);
 }
 
 /* Write what a label says.  Of the contents, link, sequence and pid are not used. */
