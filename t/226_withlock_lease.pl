@@ -140,7 +140,7 @@ is(lease_of('job', 'count(*)'), 0, 'nothing is left');
 	kill 'TERM', $waiter->pid;
 	is($waiter->wait, 128 + 15, 'who waits is ended by a signal');
 	$session->query('SELECT advisory_lock.unlock_all()');
-	is(withlock('awaited', '-n', '--lease', '1s', 'true')->status, 0, '... and is in nobody\'s way');
+	is(withlock('awaited', '-n', '--lease', '10s', 'true')->status, 0, '... and is in nobody\'s way');
 }
 
 done_testing();
