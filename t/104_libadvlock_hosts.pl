@@ -350,11 +350,17 @@ my $holder = session($node);
 $holder->query("SELECT advisory_lock.lock('a')");
 my $waiter = start_waiter('a');
 my $seen = -s $node->logfile;
+my @looks;
 wait_until
 {
-	5 <= (() = slurp_file($node->logfile, $seen) =~ /connection received: host=127/g);
+	@looks = slurp_file($node->logfile, $seen) =~ /^\S+ (\S+) .*connection received: host=127/mg;
+	@looks >= 9;
 }
 'it looks after its server';
+my @moments = map { /(\d+):(\d+):(\d+\.\d+)/ ? ($1 * 60 + $2) * 60 + $3 : () } @looks;
+my @pauses = sort { $a <=> $b } grep { $_ > 0 } map { $moments[$_] - $moments[ $_ - 1 ] } 1 .. $#moments;
+cmp_ok($pauses[0], '>', 0.15, '... not more often than every two thirds of the time that was asked for');
+cmp_ok($pauses[-1] - $pauses[0], '>', 0.005, '... and not in step, so that many do not come at once');
 # The last one is under way when the wait ends, and then is broken off.
 unlike(slurp_file($node->logfile, $seen), qr/could not|incomplete|failed/, '... which finds nothing to log');
 $holder->query("SELECT advisory_lock.unlock('a')");

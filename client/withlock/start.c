@@ -134,8 +134,8 @@ start_on_result(Run *run, advlock_result result)
 {
 	if (result == ADVLOCK_OK)
 	{
+		run->due = run->due || run->checking;
 		run->checking = false;
-		run->due = true;
 	}
 	else if (result == ADVLOCK_NOT_DUE)
 		skip(run);
