@@ -86,6 +86,26 @@ SKIP:
 	is($session{bob}->query($shown), $hidden, 'who leaves a delay under a key does not see its name');
 }
 
+# A place among the server's processes that somebody else had before.
+my (%place, @seen);
+foreach my $role (('alice', 'bob') x 3)
+{
+	local $ENV{PGUSER} = $role;
+	my $other = $role eq 'alice' ? 'bob' : 'alice';
+	my $next = session($node);
+	$next->query("SELECT advisory_lock.lock('place of $role')");
+	my $number = $next->query("SELECT split_part(virtualtransaction, '/', 1) FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1");
+	$place{$number}{$role} = 1;
+	my $name = 'SELECT name FROM advisory_lock.locks WHERE pid = ' . $next->pid;
+	push @seen, $next->query($name), $session{$other}->query($name);
+	$next->quit;
+	wait_until { $session{bob}->query('SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $next->pid) eq '0' }
+	'the session is gone';
+}
+ok(scalar(grep { keys %$_ == 2 } values %place), 'a place is used by one role after the other');
+is(join(', ', @seen), join(', ', map { ("place of $_", $hidden) } ('alice', 'bob') x 3),
+	'... and who has it now is told from who had it');
+
 # Statistics are reset by those who may.
 is($session{bob}->sqlstate_of('SELECT advisory_lock.reset_stats()'),
 	'42501', 'an ordinary role may not reset statistics');
