@@ -324,6 +324,7 @@ extern advlock_result advl_lose_because(advlock *h, const char *reason);
 extern advlock_result advl_lost_already(advlock *h, const char *reason);
 extern advlock_result advl_server_error(advlock *h, const PGresult *res);
 extern advlock_result advl_wrong_way(advlock *h);
+extern advlock_result advl_lack_extension(advlock *h, const char *what);
 
 /* === answer.c === */
 extern bool advl_rows(const PGresult *res);

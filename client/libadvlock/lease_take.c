@@ -138,9 +138,7 @@ advl_take_lease(advlock *h)
 	const advlock_options *o = &h->op.options;
 
 	if (!h->way->extension)
-		return advl_fail(h, ADVLOCK_SERVER,
-						 "a lease needs the extension advisory_lock, which this database does not have\n"
-						 "HINT:  Install it, and run CREATE EXTENSION advisory_lock.");
+		return advl_lack_extension(h, "a lease needs");
 	h->op.lease = calloc(1, sizeof(advl_lease));
 	if (h->op.lease == NULL)
 		return advl_no_memory(h);

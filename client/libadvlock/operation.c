@@ -258,6 +258,15 @@ advl_wrong_way(advlock *h)
 	return ADVLOCK_SERVER;
 }
 
+/* What is asked for is not to be had by keys alone. */
+advlock_result
+advl_lack_extension(advlock *h, const char *what)
+{
+	return advl_fail(h, ADVLOCK_SERVER,
+					 "%s the extension advisory_lock, which this database does not have\n"
+					 "HINT:  Install it, and run CREATE EXTENSION advisory_lock.", what);
+}
+
 /* === The beginning === */
 
 /* Did the caller give an attached connection another session, or close it? */

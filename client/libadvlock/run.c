@@ -90,9 +90,7 @@ start(advlock *h, const char *name, const advl_run *run)
 	if (lock == NULL)
 		return advl_fail(h, ADVLOCK_NOT_HELD, "lock \"%s\" is not held", name == NULL ? "" : name);
 	if (!h->way->extension)
-		return advl_fail(h, ADVLOCK_SERVER,
-						 "runs are recorded by the extension advisory_lock, which this database does not have\n"
-						 "HINT:  Install it, and run CREATE EXTENSION advisory_lock.");
+		return advl_lack_extension(h, "runs are recorded by");
 	return advl_started(h, h->way->start_run(h, lock, run));
 }
 

@@ -19,16 +19,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "functions/arguments.h"
+#include "functions/visible.h"
 #include "base/key.h"
 #include "base/owner.h"
 #include "tokens/token.h"
@@ -118,10 +117,7 @@ raise_fence(const NamedLock *lock, int64 token)
 static void
 check_fence_owner(const NamedLock *lock, const char *owner)
 {
-	Oid			role = owner ? get_role_oid(owner, true) : InvalidOid;
-
-	if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
-		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER))
+	if (may_act_for(owner))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -35,6 +35,7 @@
 #include "base/title.h"
 #include "functions/arguments.h"
 #include "functions/lease.h"
+#include "functions/visible.h"
 #include "locking/acquire.h"
 #include "locking/delay.h"
 #include "locking/lease.h"
@@ -233,10 +234,7 @@ advisory_lock_acquire_lease(PG_FUNCTION_ARGS)
 void
 check_lease_owner(const NamedLock *lock, const char *owner)
 {
-	Oid			role = get_role_oid(owner, true);
-
-	if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
-		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER))
+	if (may_act_for(owner))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -15,16 +15,15 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/owner.h"
 #include "functions/arguments.h"
+#include "functions/visible.h"
 #include "locking/lease.h"
 #include "tokens/token.h"
 
@@ -57,10 +56,7 @@ static OwnerQuery record_query = {
 static void
 check_run_owner(const NamedLock *lock, const char *owner)
 {
-	Oid			role = get_role_oid(owner, true);
-
-	if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
-		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER))
+	if (may_act_for(owner))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * visible.c
- *	  Whose names a role may see.
+ *	  Whose names a role may see, and whose rows it may change.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -40,4 +40,17 @@ set_time_column(Datum *value, bool *isnull, TimestampTz time)
 {
 	*isnull = time == 0;
 	*value = TimestampTzGetDatum(time);
+}
+
+/*
+ * May the current role do with a row what its owner may, whom it has by name?
+ * The database's owner may; NULL or a role that is gone is nobody.
+ */
+bool
+may_act_for(const char *owner)
+{
+	Oid			role = owner ? get_role_oid(owner, true) : InvalidOid;
+
+	return (OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * visible.h
- *	  Whose names a role may see.
+ *	  Whose names a role may see, and whose rows it may change.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 
 extern bool may_see_names_of(Oid role);
+extern bool may_act_for(const char *owner);
 extern void set_name_column(Datum *value, bool *isnull, const char *name, bool may_see);
 extern void set_time_column(Datum *value, bool *isnull, TimestampTz time);
 
