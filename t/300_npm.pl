@@ -15,16 +15,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Npm;
 
-my $missing = missing_program('node', 'npm');
-plan skip_all => "$missing is not installed" if $missing;
-
-my $modules = PostgreSQL::Test::Utils::tempdir();
-my ($installed, $output) = run_command_in($modules, 'npm', 'install',
-	'--no-audit', '--no-fund', '--ignore-scripts', 'advisory-lock@2.0.0');
-plan skip_all => 'the npm registry cannot be reached'
-  if !$installed && $output =~ /\b(?:E[A-Z]*(?:NOTFOUND|AGAIN|CONN\w+|TIMEDOUT|UNREACH))\b/;
-ok($installed, 'the npm package is installed') or BAIL_OUT($output);
+my $modules = npm_packages('advisory-lock@2.0.0');
 
 my $node = start_node('main');
 my $uri = connection_uri($node);
@@ -33,17 +26,6 @@ my $uri = connection_uri($node);
 my %withlock = (
 	'the npm package' => "$modules/node_modules/.bin/withlock",
 	'our withlock' => 'withlock');
-
-# Runs a command in a directory; returns success and all of its output.
-sub run_command_in
-{
-	my ($directory, @command) = @_;
-	my $text = '';
-
-	my $success = IPC::Run::run(\@command, '<', \undef, '>&', \$text,
-		init => sub { chdir $directory or die "could not chdir: $!"; });
-	return ($success, $text);
-}
 
 # libpq and node-postgres have the URI in common, with the socket's directory
 # as the host.
@@ -135,7 +117,7 @@ foreach my $name ('test-lock', 'Zürich ☃ 🐘')
 my $holder = start_party('the npm package', 'test-lock');
 wait_until { $holder->{holds}->() } 'the npm package holds the lock';
 my ($success, $text) =
-  run_command_in('.', 'withlock', '-n', 'test-lock', '--db', $uri, '--', 'echo', 'ran');
+  run_in('.', 'withlock', '-n', 'test-lock', '--db', $uri, '--', 'echo', 'ran');
 is($? >> 8, 75, 'withlock -n gives up while the npm package holds the lock');
 unlike($text, qr/^ran$/m, 'and does not run its command');
 is($node->safe_psql('postgres', "SELECT advisory_lock.try_lock('test-lock')"),

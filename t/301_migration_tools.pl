@@ -13,20 +13,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Npm;
 use Withlock;
 
-my $missing = missing_program('node', 'npm');
-plan skip_all => "$missing is not installed" if $missing;
-
-my $directory = PostgreSQL::Test::Utils::tempdir();
-my $output = '';
-my $installed = IPC::Run::run(
-	[ 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts',
-		'pg@8.16.3', 'kysely@0.28.8', 'node-pg-migrate@8.0.3' ],
-	'<', \undef, '>&', \$output, init => sub { chdir $directory or die "could not chdir: $!" });
-plan skip_all => 'the npm registry cannot be reached'
-  if !$installed && $output =~ /\b(?:E[A-Z]*(?:NOTFOUND|AGAIN|CONN\w+|TIMEDOUT|UNREACH))\b/;
-ok($installed, 'the npm packages are installed') or BAIL_OUT($output);
+my $directory = npm_packages('pg@8.16.3', 'kysely@0.28.8', 'node-pg-migrate@8.0.3');
 
 my $node = start_node('main');
 my $ours = session($node);
