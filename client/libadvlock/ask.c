@@ -34,7 +34,13 @@ static const advl_statement enter_limited[] = {
 	{.sql = "BEGIN"},
 	{.sql = LIMIT},
 };
+/*
+ * Where the transaction could not even begin, ROLLBACK alone would be a
+ * warning, which the caller's notice receiver may print.  AND CHAIN makes it
+ * an error, which comes to us, and ends the matter.
+ */
 static const advl_statement leave_limited[] = {
+	{.sql = "ROLLBACK AND CHAIN"},
 	{.sql = "ROLLBACK",.sync = true},
 };
 

@@ -80,19 +80,24 @@ static const char *const try_by_keys[2][ADVL_KINDS] = {
 
 static const char *const look_by_keys[ADVL_KINDS] = ADVL_EACH_KIND(LOOK);
 
-/* The attempt is undone: try again, or end with its outcome. */
+/* With nothing left of the attempt: try again, or end with its outcome. */
 static advlock_result
-undone(advlock *h)
+go_on(advlock *h)
 {
-	const PGresult *res = h->op.results[0];
-
-	if (!advl_done(res))
-		return advl_server_error(h, res);
 	if (h->op.outcome == ADVLOCK_BUSY && advl_remaining(h->op.deadline) != 0)
 		return h->way->start_lock(h);
 	return h->op.outcome;
 }
 
+static advlock_result
+undone(advlock *h)
+{
+	const PGresult *res = h->op.results[0];
+
+	return advl_done(res) ? go_on(h) : advl_server_error(h, res);
+}
+
+/* A transaction that could not begin needs no end. */
 static advlock_result
 undo(advlock *h, advlock_result outcome)
 {
@@ -101,6 +106,8 @@ undo(advlock *h, advlock_result outcome)
 	if (h->status != ADVLOCK_OK)
 		return outcome;
 	h->op.outcome = outcome;
+	if (!advl_in_transaction(h))
+		return go_on(h);
 	return advl_send(h, &s, 1, undone, ADVL_ANSWER_MS);
 }
 

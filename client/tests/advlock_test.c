@@ -45,6 +45,7 @@ run_test(const char *name)
 		{
 			if (strcmp(t->name, name) != 0)
 				continue;
+			test_name = name;
 			t->run();
 			return 0;
 		}

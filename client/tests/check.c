@@ -18,11 +18,14 @@
 #define PATIENCE_MS 120000
 
 const char *test_conninfo;
+const char *test_name;
 
 static void
 failed(const char *file, int line)
 {
 	fprintf(stderr, "%s:%d: ", file, line);
+	if (test_name)
+		fprintf(stderr, "%s: ", test_name);
 }
 
 void
@@ -86,6 +89,16 @@ with_timeout(int timeout_ms)
 	return o;
 }
 
+/* The caller's receiver may print that a transaction ends that has not begun. */
+static void
+begun_before_it_ends(void *arg, const PGresult *res)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+	(void) arg;
+	check(state == NULL || strcmp(state, "25P01") != 0);
+}
+
 PGconn *
 connect_plain(const char *more)
 {
@@ -99,6 +112,7 @@ connect_plain(const char *more)
 		fprintf(stderr, "%s", PQerrorMessage(conn));
 		exit(1);
 	}
+	PQsetNoticeReceiver(conn, begun_before_it_ends, NULL);
 	return conn;
 }
 

@@ -34,6 +34,7 @@ extern void check_string_at(const char *got, const char *expected,
 
 /* How the server under test is reached. */
 extern const char *test_conninfo;
+extern const char *test_name;	/* NULL outside of advlock_test */
 
 /* A handle that is ready. */
 extern advlock *open_ready(void);
