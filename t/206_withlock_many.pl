@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the advisory_lock authors
 #
-# Thousands of short commands: no wrong status, and nothing left behind (W21).
+# A thousand short commands: no wrong status, and nothing left behind (W21).
 #
 # PG_TEST_EXTRA=many runs ten thousand, which takes minutes.
 
@@ -15,7 +15,7 @@ use AdvisoryLock;
 use Withlock;
 
 my $LOOPS = 4;
-my $ROUNDS = ($ENV{PG_TEST_EXTRA} // '') =~ /\bmany\b/ ? 2500 : 600;
+my $ROUNDS = ($ENV{PG_TEST_EXTRA} // '') =~ /\bmany\b/ ? 2500 : 300;
 
 my $node = start_node('main');
 $ENV{WITHLOCK_DB} = conninfo($node);
