@@ -48,6 +48,12 @@ my @wrong = (
 	[['x', '--permits', '21474836470', 'true'], qr/--permits 21474836470: must be a number/],
 	[['x', '--on-lost', 'stop', 'true'], qr/--on-lost stop: must be term, kill or ignore/],
 	[['', 'true'], qr/must not be empty/],
+	[['x', '--lease', '0', 'true'], qr/--lease 0: must be one second to 24 hours/],
+	[['x', '--once-per', '0', 'true'], qr/--once-per 0: must be a duration above 0/],
+	[['postgres://u:hidden@h/d', 'true'], qr/a connection string is in the place of NAME; it goes with --db/],
+	[['host=h password=hidden', 'true'], qr/a connection string is in the place of NAME; it goes with --db/],
+	[['x', '--also', 'postgresql://u:hidden@h/d', 'true'], qr/a connection string is in the place of NAME/],
+	[['--list', 'postgresql://u:hidden@h/d'], qr/a connection string is in the place of NAME/],
 	[['x' x 1025, 'true'], qr/must not be longer than 1024 bytes/],
 	[["\xc3\x28", 'true'], qr/must be valid UTF-8/],
 	[["\xed\xa0\x80", 'true'], qr/must be valid UTF-8/],
@@ -99,6 +105,7 @@ is(withlock('x', '-t', '5', '--', 'echo', 'a')->stdout, "a\n", 'options after NA
 is(withlock('-t', '5', 'x', 'echo', 'a')->stdout, "a\n", 'options before NAME');
 is(withlock('--', '-name', 'echo', 'a')->stdout, "a\n", 'a name that begins with a dash');
 is(withlock('--', '-name', '--', 'echo', 'a')->stdout, "a\n", '... and a second --');
+is(withlock('--also', '--', 'x', '-t', '5', 'echo', 'a')->stdout, "a\n", 'a -- that is the argument of an option ends nothing');
 is(withlock('x', '--db', conninfo($node), '--', 'echo', 'a')->stdout,
 	"a\n", 'the command line of the npm package');
 is(withlock('x' x 1024, '--', 'true')->status, 0, 'a name of 1024 bytes');

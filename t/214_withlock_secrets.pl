@@ -73,7 +73,7 @@ like(withlock('--list', '-d', 'user:sEcReT@h/db')->stderr, qr/malformed/, '... f
 
 # --- In the environment, and in the wrong option
 
-foreach my $variable ('WITHLOCK_DB', 'PG_CONNECTION_STRING', 'PGDATABASE', 'PGHOST', 'PGUSER')
+foreach my $variable ('WITHLOCK_DB', 'PG_CONNECTION_STRING', 'PGDATABASE', 'PGHOST', 'PGHOSTADDR', 'PGUSER')
 {
 	my $ended = withlock({ env => { $variable => 'mysql://user:sEcReT@h/db' } }, 'x', 'true');
 

@@ -83,4 +83,18 @@ foreach my $way ([], ['--lease', '10s'])
 	is($runs, $ROUNDS, "$ROUNDS rounds of $STARTERS: as many runs");
 }
 
+# The command has succeeded, and the server does not say that it knows: with
+# --keep it is not run again by that.
+my $blocker = session($node);
+my $kept = start_withlock('kept', '--keep', '--once-per', '1h', '--', 'sh', '-c',
+	"echo run >> $directory/kept; until [ -e $directory/enough ]; do sleep 0.02; done");
+wait_until { -e "$directory/kept" } 'it runs';
+$blocker->query('BEGIN; LOCK TABLE advisory_lock.runs IN ACCESS EXCLUSIVE MODE');
+append_to_file("$directory/enough", '');
+wait_until { $kept->stderr =~ /could not be released/ } 'the server is silent';
+$blocker->query('ROLLBACK');
+is($kept->wait, 69, 'a run that could not be recorded');
+is(slurp_file("$directory/kept"), "run\n", '... is not run again');
+like($kept->stderr, qr/lock "kept": the run could not be recorded: the server does not answer/, '... and it says why');
+
 done_testing();

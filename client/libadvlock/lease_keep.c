@@ -294,9 +294,12 @@ ask_now(advlock *h)
 	return poll_lease(h);
 }
 
+/* What was asked before may have been answered before, too. */
 static advlock_result
 check_lease(advlock *h)
 {
+	if (h->lease->asked == ASKED_RENEWAL)
+		end_exchange(h->lease);
 	h->lease->checking = true;
 	return ask_now(h);
 }

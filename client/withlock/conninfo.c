@@ -154,14 +154,14 @@ check_values(PQconninfoOption *list)
 		const char *keyword;
 		bool		(*is_good) (const char *value);
 	}			checks[] = {
-		{"host", is_host_list}, {"port", is_port_list},
+		{"host", is_host_list}, {"hostaddr", is_host_list}, {"port", is_port_list},
 		{"dbname", is_name}, {"user", is_name}
 	};
 	PQconninfoOption *defaults = PQconndefaults();
 	const char *bad = NULL;
-	int			i;
+	size_t		i;
 
-	for (i = 0; i < 4 && bad == NULL; i++)
+	for (i = 0; i < sizeof(checks) / sizeof(checks[0]) && bad == NULL; i++)
 	{
 		PQconninfoOption *option = find_option(list, checks[i].keyword);
 

@@ -65,10 +65,10 @@ start_check(Run *run)
 {
 	run->checking = true;
 	run->check_again = false;
-	if (run->answer_by == NEVER)
+	/* how long a lease may go without an answer, libadvlock knows */
+	if (run->answer_by == NEVER && run->options->lease_ms == 0)
 		run->answer_by = now_ms() + ANSWER_WITHIN_MS;
-	hold_on_result(run, run->options->lease_ms > 0 ? advlock_poll(run->session) :
-				   advlock_start_check(run->session));
+	hold_on_result(run, advlock_start_check(run->session));
 }
 
 /* Ask the server now; what it was asked before does not count. */

@@ -39,7 +39,7 @@ struct OptionSpec
 	const char *help;
 	bool		(*read) (const OptionSpec *spec, Options *options, char *value);
 	size_t		field;			/* of Options, where it goes */
-	int			low;			/* the least number, or the flag's value */
+	int			low;			/* the least number or time, or the flag's value */
 	int			high;
 	const char *expected;		/* what the argument must be */
 };
@@ -92,7 +92,9 @@ read_number_option(const OptionSpec *spec, Options *options, char *value)
 static bool
 read_duration_option(const OptionSpec *spec, Options *options, char *value)
 {
-	return read_duration(value, (int *) ((char *) options + spec->field));
+	int		   *field = (int *) ((char *) options + spec->field);
+
+	return read_duration(value, field) && *field >= spec->low;
 }
 
 static bool
@@ -188,11 +190,11 @@ static const OptionSpec specs[] = {
 	{"allow-pooler", 0, NULL, "in session mode",
 	read_flag, FIELD(allow_pooler), 0, 0, NULL},
 	{"lease", 0, "TIME", "hold by a lease",
-	read_duration_option, FIELD(lease_ms), 0, 0, DURATION},
+	read_duration_option, FIELD(lease_ms), ADVLOCK_MIN_LEASE_MS, 0, "one second to 24 hours"},
 	{"at-least", 0, "TIME", "keep NAME so long",
 	read_duration_option, FIELD(at_least_ms), 0, 0, DURATION},
 	{"once-per", 0, "TIME", "run if none did",
-	read_duration_option, FIELD(once_per_ms), 0, 0, DURATION},
+	read_duration_option, FIELD(once_per_ms), 1, 0, "a duration above 0, such as 30, 10m or 20h"},
 	{"list", 0, NULL, "who holds and waits",
 	read_action, 0, ACTION_LIST, 0, ONE_ACTION},
 	{"watch", 0, NULL, "... every second",
@@ -341,17 +343,18 @@ complain_value(const OptionSpec *spec, const char *value)
 	return false;
 }
 
-/* Read options up to the next operand or "--". */
+/* Read options up to the next operand or "--"; was there one? */
 static bool
-read_options(Options *options, int argc, char **argv)
+read_options(Options *options, int argc, char **argv, bool *ended)
 {
 	struct option longs[SPEC_COUNT + 1];
 	char		shorts[2 * SPEC_COUNT + 3];
 	int			value;
+	int			last;			/* of the options, the word behind it */
 
 	build_getopt_tables(longs, shorts);
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+	while (last = optind, (value = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
 	{
 		const OptionSpec *spec;
 
@@ -361,6 +364,7 @@ read_options(Options *options, int argc, char **argv)
 		if (!spec->read(spec, options, optarg))
 			return complain_value(spec, optarg);
 	}
+	*ended = optind > last;
 	return true;
 }
 
@@ -369,23 +373,24 @@ static bool
 read_command_line(Options *options, int argc, char **argv)
 {
 	bool		ended;
+	bool		first_ended;
 
-	if (!read_options(options, argc, argv))
+	if (!read_options(options, argc, argv, &ended))
 		return false;
 	if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
 		return true;
 	if (optind == argc && options->key == NULL)
 		return true;
 
-	ended = optind > 1 && strcmp(argv[optind - 1], "--") == 0;
 	if (options->key == NULL)
 	{
 		options->names[0] = argv[optind++];
-		if (!ended && !read_options(options, argc, argv))
+		first_ended = ended;
+		if (!ended && !read_options(options, argc, argv, &ended))
 			return false;
 		if (options->key)
 			return usage_error("--key takes the place of NAME, and comes before COMMAND", "");
-		if (ended && optind < argc && strcmp(argv[optind], "--") == 0)
+		if (first_ended && optind < argc && strcmp(argv[optind], "--") == 0)
 			optind++;
 	}
 	options->command = &argv[optind];

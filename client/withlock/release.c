@@ -72,7 +72,7 @@ release_enter(Run *run)
 		return;
 	}
 	run->release_by = now_ms() + (run->options->lease_ms > 0 ? RELEASE_LEASE_WITHIN_MS : RELEASE_WITHIN_MS);
-	run->checked_all = false;
+	run->checked_all = run->unrecorded = false;
 	run->recording = run->options->once_per_ms > 0 && run->due &&
 		run->child.status == 0 && run->child.signal == 0;
 	/* a session does one thing at a time */
@@ -92,7 +92,7 @@ static void
 not_recorded(Run *run, const char *error)
 {
 	run->recording = false;
-	run->child.status = STATUS_UNAVAILABLE;
+	run->unrecorded = true;
 	say_error("lock %s: the run could not be recorded: %s", run->options->shown[0], error);
 }
 
@@ -114,8 +114,10 @@ recorded(Run *run, advlock_result result)
 static void
 finish(Run *run)
 {
-	run_finish(run, run->child.signal ? run_status_of_signal(run->child.signal) :
-			   run->child.status);
+	if (run->child.signal)
+		run_finish(run, run_status_of_signal(run->child.signal));
+	else
+		run_finish(run, run->unrecorded ? STATUS_UNAVAILABLE : run->child.status);
 }
 
 static void

@@ -106,7 +106,8 @@ static const char *const hints[] = {
 	"limit, end idle sessions, or wait for one with -t",
 	[AVOID_POOLER] = "connect to the server itself, or use --transaction (a pooler in "
 	"transaction mode) or --allow-pooler (one in session mode)",
-	[GO_TO_PRIMARY] = "a lock on a standby keeps nobody else off: connect to the primary",
+	[GO_TO_PRIMARY] = "a standby keeps nobody off, and what is set to be read-only cannot take a lease: connect "
+	"to the primary, without default_transaction_read_only",
 	[CHECK_ADDRESS] = "check --db, or -h, -p and -U, and that the server is running",
 };
 

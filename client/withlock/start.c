@@ -63,12 +63,16 @@ ask_server(Run *run)
 					advlock_start_is_due(run->session, options->names[0], options->once_per_ms));
 }
 
-/* The process of the command, which waits, and what watches over it. */
+/*
+ * The process of the command, which waits, and what watches over it.  A lease
+ * may have been renewed since it was had.
+ */
 static int
 start_processes(Run *run)
 {
 	int			error = child_start(&run->child, run->argv, terminal_for_start(&run->terminal));
 
+	run->dead_by = session_dead_by(run->options, run->session);
 	if (error || run->options->on_lost == ON_LOST_IGNORE)
 		return error;
 	if (run->dead_by != NEVER)
@@ -117,7 +121,6 @@ start_enter(Run *run)
 	run->proven_at = run->loop.slept_at;
 	run->patience_until = run->held_since + SPEAKER_PATIENCE_MS;
 	run->grace_ms = session_grace_ms(run->options, run->session);
-	run->dead_by = session_dead_by(run->options, run->session);
 	if (run->options->on_lost == ON_LOST_TERM && run->grace_ms == 0)
 		say_verbose("the server keeps nobody off after a loss: the command would be "
 					"killed at once; --grace gives it time beside the next holder");

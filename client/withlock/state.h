@@ -101,6 +101,7 @@ typedef struct Run
 	int64_t		release_by;
 	bool		checked_all;	/* all locks were asked for before */
 	bool		recording;		/* the server is being told of the run */
+	bool		unrecorded;		/* that has failed */
 	bool		ended_by_signal;	/* do not start again */
 } Run;
 

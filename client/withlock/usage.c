@@ -10,7 +10,9 @@
 #include "withlock/usage.h"
 
 #include <limits.h>
+#include <string.h>
 
+#include "common/conninfo.h"
 #include "common/name.h"
 #include "withlock/key.h"
 #include "withlock/message.h"
@@ -33,6 +35,15 @@ usage_error(const char *what, const char *detail)
 	return false;
 }
 
+/* What is wrong with it as a name, which everybody can read; NULL: nothing. */
+static const char *
+name_defect(const char *name)
+{
+	if (advl_is_uri(name) || strstr(name, "password="))
+		return "a connection string is in the place of NAME; it goes with --db";
+	return advl_name_defect(name);
+}
+
 /* Refuse what is no name, and prepare the others for messages. */
 static bool
 check_names(const Options *options)
@@ -42,7 +53,7 @@ check_names(const Options *options)
 	for (i = 0; i < options->name_count; i++)
 	{
 		bool		is_key = options->key && i == 0;
-		const char *defect = is_key ? NULL : advl_name_defect(options->names[i]);
+		const char *defect = is_key ? NULL : name_defect(options->names[i]);
 
 		if (defect)
 			return usage_error(defect, "");
