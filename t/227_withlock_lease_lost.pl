@@ -80,6 +80,16 @@ kill 'CONT', $stopped->pid;
 is($stopped->wait, 74, 'and withlock says that it was lost');
 like($stopped->stderr, qr/lock "stopped" is lost/, '... and why');
 
+# --- The server is frozen: the first renewal is still under way at the end
+
+my $frozen = start_withlock('frozen', '--lease', '3s', '--on-lost', 'kill', '--', 'sleep', '60');
+$frozen->wait_command;
+my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+kill 'STOP', $postmaster;
+is($frozen->wait, 74, 'a server that is frozen: lost');
+kill 'CONT', $postmaster;
+like($frozen->stderr, qr/is lost: the lease is over, it could not be renewed: no answer in time; killing the command$/m, '... and it says why');
+
 # --- The server stays away: signals in time
 
 my %lost = (
@@ -129,7 +139,7 @@ my $moved = start_withlock('moved', '-d', $both, '--lease', '20s', '--grace', '1
 $moved->wait_command;
 $node->wait_for_catchup($standby);
 my $before = expiry('moved');
-my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+$postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 kill 'KILL', $postmaster;
 wait_until { !kill 0, $postmaster } 'the primary is gone';
 $node->{_pid} = undef;

@@ -55,8 +55,12 @@ static advlock_result
 lose(advlock *h)
 {
 	const char *trouble = advl_text_str(&h->lease->trouble);
+	bool		none = trouble == NULL || *trouble == '\0';
 
-	if (trouble == NULL || *trouble == '\0')
+	/* such as a pooler that has no connection to the server for us */
+	if (none && h->lease->session != NULL)
+		(void) advl_fail(h, ADVLOCK_LOST, "the lease is over, it could not be renewed: no answer in time");
+	else if (none)
 		(void) advl_fail(h, ADVLOCK_LOST, "the lease is over");
 	else
 		(void) advl_fail(h, ADVLOCK_LOST, "the lease is over, it could not be renewed: %s", trouble);
