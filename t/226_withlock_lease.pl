@@ -63,7 +63,7 @@ my $job = start_withlock('job', '--lease', '6s', '--grace', '1s', '--', 'sh', '-
 $job->wait_command;
 my ($token, $holder) = split /\|/, lease_of('job', 'token, holder');
 like($holder, qr/^withlock on \S+, pid @{[ $job->pid ]}$/, 'others are told who holds it');
-is(sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'withlock%'"), 0, 'no connection is kept');
+wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'withlock%'") == 0 } 'no connection is kept';
 wait_until { lease_of('job', "expires_at - acquired_at > '6.5 s'") eq 't' } 'it is renewed';
 is(lease_of('job', 'token'), $token, '... with the same token');
 is(sql("SELECT held_by = '$holder' AND expires_at > now() AND pid IS NULL FROM advisory_lock.locks WHERE name = 'job'"),
