@@ -59,72 +59,6 @@ now_us(void)
 	return INSTR_TIME_GET_MICROSEC(now);
 }
 
-static uint32
-delay_hash(LockKey key)
-{
-	return lock_key_hash(MyDatabaseId, &key);
-}
-
-/* The delay of a key of this database, or NULL.  The table is locked. */
-static Delay *
-find_delay(Registry *reg, LockKey key)
-{
-	Delay	   *delay = table_first(&reg->delays, delay_hash(key));
-
-	while (delay && !(delay->database == MyDatabaseId && lock_key_equal(&delay->key, &key)))
-		delay = table_next(&reg->delays, delay);
-	return delay;
-}
-
-static void
-remove_delay(Registry *reg, Delay *delay)
-{
-	table_unlink(&reg->delays, delay);
-	table_give_back(&reg->delays, delay);
-	pg_atomic_fetch_sub_u32(&reg->state->kept_off, 1);
-}
-
-/* Remove the delays that are over, of names that nobody asked for since. */
-static void
-remove_past_delays(Registry *reg)
-{
-	uint32		touched = table_touched(&reg->delays);
-	int64		now = now_us();
-
-	if (pg_atomic_read_u32(&reg->state->kept_off) == 0)
-		return;
-	for (Place place = 1; place <= touched; place++)
-	{
-		Delay	   *delay = table_entry(&reg->delays, place);
-
-		if (delay->link.linked && delay->until <= now)
-			remove_delay(reg, delay);
-	}
-}
-
-/* Keep others off a key; nothing happens if the table is full. */
-static void
-put_delay(Registry *reg, LockKey key, int64 until)
-{
-	Delay	   *delay = find_delay(reg, key);
-
-	if (!delay)
-	{
-		delay = table_take(&reg->delays);
-		if (!delay)
-			return;
-		delay->database = MyDatabaseId;
-		delay->key = key;
-		delay->until = 0;
-		table_link(&reg->delays, delay, delay_hash(key));
-		pg_atomic_fetch_add_u32(&reg->state->kept_off, 1);
-	}
-	if (delay->until >= until)
-		return;					/* longer, and not ours to lift */
-	delay->until = until;
-	delay->role = MyProc->roleId;
-}
-
 /*
  * This session is ending with locks in its hands, whose keys next() gives:
  * keep others off them, if the session has asked for it.
@@ -133,15 +67,12 @@ void
 keep_others_off(NextKey next, void *arg)
 {
 	Registry   *reg = registry();
-	int64		until = now_us() + INT64CONST(1000) * lock_delay;
-	LockKey		key;
+	int64		now = now_us();
 
 	if (!reg || lock_delay == 0)
 		return;
 	LWLockAcquire(&reg->state->delay_lock, LW_EXCLUSIVE);
-	remove_past_delays(reg);
-	while (next(arg, &key))
-		put_delay(reg, key, until);
+	delays_put(reg, next, arg, now, now + INT64CONST(1000) * lock_delay);
 	LWLockRelease(&reg->state->delay_lock);
 }
 
@@ -156,7 +87,7 @@ delayed_until(LockKey key)
 	if (!reg)
 		return 0;
 	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
-	delay = find_delay(reg, key);
+	delay = delay_find(reg, key);
 	if (delay)
 		until = delay->until;
 	LWLockRelease(&reg->state->delay_lock);
@@ -171,7 +102,7 @@ role_of_delay(Registry *reg, LockKey key)
 	Oid			role = InvalidOid;
 
 	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
-	delay = find_delay(reg, key);
+	delay = delay_find(reg, key);
 	if (delay && delay->until > now_us())
 		role = delay->role;
 	LWLockRelease(&reg->state->delay_lock);
@@ -210,9 +141,9 @@ lift_delay(const NamedLock *lock)
 				 errdetail("Only roles that may terminate sessions of the role whose session was lost may lift what it left."),
 				 errhint("Call it as a member of that role, or wait until the delay is over.")));
 	LWLockAcquire(&reg->state->delay_lock, LW_EXCLUSIVE);
-	delay = find_delay(reg, lock->id.key);
+	delay = delay_find(reg, lock->id.key);
 	if (delay && delay->role == role)
-		remove_delay(reg, delay);
+		delay_remove(reg, delay);
 	LWLockRelease(&reg->state->delay_lock);
 	announce_let_in();
 	return delay != NULL;

@@ -11,10 +11,7 @@
 #define DELAY_H
 
 #include "base/deadline.h"
-#include "registry/layout.h"
-
-/* Gives the keys that a session leaves behind, one by one; false at the end */
-typedef bool (*NextKey) (void *arg, LockKey *key);
+#include "registry/delays.h"
 
 extern void keep_others_off(NextKey next, void *arg);
 extern bool wait_out_delay(const NamedLock *lock, const Deadline *deadline);
