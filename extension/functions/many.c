@@ -102,21 +102,34 @@ name_set_arg(FunctionCallInfo fcinfo, int argno)
 	return set;
 }
 
-/* The tokens of the locks, as an array in the order of the argument. */
-static Datum
-tokens_as_given(const NameSet *set, const int64 *tokens)
+/*
+ * A bigint[] with room for the tokens.  It is made before the locks are taken:
+ * afterwards memory could run out, and an error would leave them held.
+ */
+static ArrayType *
+make_token_array(const NameSet *set)
 {
-	Datum	   *values = palloc(set->given_count * sizeof(Datum));
+	Datum	   *zeros = palloc0(set->given_count * sizeof(Datum));
+	ArrayType  *array = construct_array(zeros, set->given_count, INT8OID,
+										sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+
+	pfree(zeros);
+	return array;
+}
+
+/* Fill it with the tokens of the locks, in the order of the argument. */
+static void
+fill_token_array(ArrayType *array, const NameSet *set, const int64 *tokens)
+{
+	int64	   *values = (int64 *) ARR_DATA_PTR(array);
 
 	for (int i = 0; i < set->given_count; i++)
 	{
 		NamedLock  *lock = bsearch(&set->given[i], set->locks, set->count,
 								   sizeof(NamedLock), compare_keys);
 
-		values[i] = Int64GetDatum(tokens[lock - set->locks]);
+		values[i] = tokens[lock - set->locks];
 	}
-	return PointerGetDatum(construct_array(values, set->given_count, INT8OID,
-										   sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 /*
@@ -127,10 +140,12 @@ bool
 acquire_name_set(const NameSet *set, const Deadline *deadline, Datum *tokens)
 {
 	int64	   *drawn = palloc(set->count * sizeof(int64));
+	ArrayType  *array = make_token_array(set);
 
 	if (!acquire_locks(set->locks, set->count, SESSION_EXCLUSIVE, deadline, drawn))
 		return false;
-	*tokens = tokens_as_given(set, drawn);
+	fill_token_array(array, set, drawn);
+	*tokens = PointerGetDatum(array);
 	return true;
 }
 
