@@ -41,6 +41,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use if defined $ENV{ADVISORY_LOCK_SCARCE}, 'AdvisoryLock::Scarce';
+
 our @EXPORT = qw(
   configure_registry
   conninfo
