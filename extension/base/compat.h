@@ -12,6 +12,7 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
+#include "storage/buf_internals.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "utils/backend_status.h"
@@ -152,6 +153,27 @@ relation_file(Relation rel)
 	return rel->rd_node;
 }
 #endif
+
+/*
+ * PostgreSQL 16 made a function of it, and 19 widened the state: does the buffer
+ * hold the page of that tag, and nobody is changing that?  Reads no more than
+ * its header, without a lock.
+ */
+static inline bool
+buffer_holds(BufferDesc *buffer, const BufferTag *tag)
+{
+#if PG_VERSION_NUM >= 190000
+	uint64		state = pg_atomic_read_u64(&buffer->state);
+#else
+	uint32		state = pg_atomic_read_u32(&buffer->state);
+#endif
+
+#if PG_VERSION_NUM >= 160000
+	return (state & (BM_LOCKED | BM_VALID)) == BM_VALID && BufferTagsEqual(&buffer->tag, tag);
+#else
+	return (state & (BM_LOCKED | BM_VALID)) == BM_VALID && BUFFERTAGS_EQUAL(buffer->tag, *tag);
+#endif
+}
 
 /*
  * PostgreSQL 16 renamed a part of it, too.  Would a rollback of this transaction

@@ -53,9 +53,9 @@ typedef struct SequencePage
 typedef struct Whereabouts
 {
 	Oid			sequence;
-	RelFileLocator file;
-	Buffer		buffer;
-	Size		offset;			/* of the data, in the page */
+	BufferDesc *buffer;
+	BufferTag	tag;			/* says that the page is in there */
+	const FormData_pg_sequence_data *data;
 } Whereabouts;
 
 static Whereabouts last_seen;
@@ -100,6 +100,17 @@ sequence_data(Page page)
 	return (Form_pg_sequence_data) ((char *) tuple + tuple->t_hoff);
 }
 
+/* The page is pinned, so its buffer holds no other. */
+static void
+remember_whereabouts(const SequencePage *seq)
+{
+	BufferDesc *buffer = GetBufferDescriptor(seq->buffer - 1);
+
+	last_seen = (Whereabouts) {
+		RelationGetRelid(seq->rel), buffer, buffer->tag, seq->data
+	};
+}
+
 static SequencePage
 lock_sequence_page(Relation sequence, int buffer_lock)
 {
@@ -115,10 +126,7 @@ lock_sequence_page(Relation sequence, int buffer_lock)
 				 errmsg("sequence \"%s\" is damaged", RelationGetRelationName(sequence)),
 				 errdetail("Its file does not hold the one row of a sequence."),
 				 errhint("Drop the extension, create it again, and call advisory_lock.raise_tokens() with the greatest token that was seen anywhere.")));
-	last_seen = (Whereabouts) {
-		RelationGetRelid(sequence), relation_file(sequence), seq.buffer,
-		(char *) seq.data - (char *) BufferGetPage(seq.buffer)
-	};
+	remember_whereabouts(&seq);
 	return seq;
 }
 
@@ -143,24 +151,45 @@ sequence_position(Oid sequence)
 }
 
 /*
- * Is the position still this?  Looks into the page where it was seen last, so
- * that no relation needs to be opened, unless it has moved.
+ * Read the position where it was seen last, without pinning or locking the
+ * page; -1 if it is there no longer.
+ *
+ * Two looks at the buffer's header enclose the read, so what was read belongs
+ * to the sequence: a buffer that was given away meanwhile does not hold the
+ * same page again within a few instructions.  No lock is needed, since it would
+ * order nothing: who moves the position has written it before it returns and
+ * lets go of the page, which is a barrier, and who starts to draw after that
+ * sees it.  Who draws at the same time may see either.
+ */
+static int64
+peek_at_position(void)
+{
+	const volatile FormData_pg_sequence_data *data = last_seen.data;
+	int64		value;
+	bool		called;
+
+	if (!buffer_holds(last_seen.buffer, &last_seen.tag))
+		return -1;
+	pg_read_barrier();
+	value = data->last_value;
+	called = data->is_called;
+	pg_read_barrier();
+	return called && buffer_holds(last_seen.buffer, &last_seen.tag) ? value : -1;
+}
+
+/*
+ * Is the position still this, which is one of a block and so not 0?  Opens the
+ * sequence unless a look where it was seen last says yes.  To be asked after a
+ * full barrier.
  */
 bool
 sequence_stands_at(Oid sequence, int64 position)
 {
-	Form_pg_sequence_data data;
-	bool		same;
-
-	if (last_seen.sequence != sequence ||
-		!ReadRecentBuffer(last_seen.file, MAIN_FORKNUM, 0, last_seen.buffer))
-		return sequence_position(sequence) == position;
-
-	LockBuffer(last_seen.buffer, BUFFER_LOCK_SHARE);
-	data = (Form_pg_sequence_data) (BufferGetPage(last_seen.buffer) + last_seen.offset);
-	same = last_reserved(data) == position;
-	UnlockReleaseBuffer(last_seen.buffer);
-	return same;
+#ifdef PG_HAVE_8BYTE_SINGLE_COPY_ATOMICITY
+	if (last_seen.sequence == sequence && peek_at_position() == position)
+		return true;
+#endif
+	return sequence_position(sequence) == position;
 }
 
 /* Store a state of the sequence in a page. */
