@@ -9,6 +9,9 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" advisory_loc
 SHLIB_EXPORTS = extension/exports.txt
 DATA = $(sort $(wildcard extension/advisory_lock--*.sql))
 PGFILEDESC = "advisory_lock - advisory locks by name"
+# Only what SHLIB_EXPORTS names can be replaced from outside, which is never
+# called from here: so calls within a file may be inlined.
+PG_CFLAGS = -fno-semantic-interposition
 PG_CPPFLAGS = -I$(srcdir)/extension -DADVISORY_LOCK_VERSION='"$(EXTVERSION)"'
 
 REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))

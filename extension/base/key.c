@@ -239,12 +239,6 @@ lock_key_cmp(const LockKey *a, const LockKey *b)
 	return 0;
 }
 
-bool
-lock_key_equal(const LockKey *a, const LockKey *b)
-{
-	return a->key1 == b->key1 && a->key2 == b->key2 && a->kind == b->kind;
-}
-
 /* A hash for tables of keys; the keys of names are random already. */
 uint32
 lock_key_hash(Oid database, const LockKey *key)

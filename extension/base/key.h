@@ -63,8 +63,20 @@ extern int64 bigint_of_key(LockKey key);
 extern void set_lock_tag(LOCKTAG *tag, Oid database, LockKey key);
 extern bool lock_tag_key(const LOCKTAG *tag, Oid *database, LockKey *key);
 extern int	lock_key_cmp(const LockKey *a, const LockKey *b);
-extern bool lock_key_equal(const LockKey *a, const LockKey *b);
 extern uint32 lock_key_hash(Oid database, const LockKey *key);
 extern void warn_of_collision(const char *known, const char *wanted);
+
+static inline bool
+lock_key_equal(const LockKey *a, const LockKey *b)
+{
+	return a->key1 == b->key1 && a->key2 == b->key2 && a->kind == b->kind;
+}
+
+static inline bool
+name_id_equal(const NameId *a, const NameId *b)
+{
+	return a->database == b->database && lock_key_equal(&a->key, &b->key) &&
+		a->more[0] == b->more[0] && a->more[1] == b->more[1];
+}
 
 #endif							/* KEY_H */

@@ -16,7 +16,8 @@
 #include "base/title.h"
 #include "functions/arguments.h"
 
-static text *
+/* The argument of an SQL function that is a name; an error if it is null. */
+text *
 name_arg(FunctionCallInfo fcinfo, int argno)
 {
 	if (PG_ARGISNULL(argno))
@@ -34,16 +35,6 @@ named_lock_arg(FunctionCallInfo fcinfo, int argno)
 	NamedLock	lock;
 
 	named_lock_init_text(&lock, name_arg(fcinfo, argno));
-	return lock;
-}
-
-/* The same for a function that looks no other name up and calls no SQL. */
-NamedLock
-brief_lock_arg(FunctionCallInfo fcinfo, int argno)
-{
-	NamedLock	lock;
-
-	named_lock_init_brief(&lock, name_arg(fcinfo, argno));
 	return lock;
 }
 

@@ -15,12 +15,22 @@
 #include "base/deadline.h"
 #include "base/key.h"
 
+extern text *name_arg(FunctionCallInfo fcinfo, int argno);
 extern NamedLock named_lock_arg(FunctionCallInfo fcinfo, int argno);
-extern NamedLock brief_lock_arg(FunctionCallInfo fcinfo, int argno);
 extern NamedLock key_arg(FunctionCallInfo fcinfo, int *next);
 extern Deadline timeout_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
 extern Deadline timeout_arg_or_setting(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
 extern int	permits_arg(FunctionCallInfo fcinfo, int argno, const char *name);
+
+/* As named_lock_arg, for a function that looks no other name up and calls no SQL. */
+static inline NamedLock
+brief_lock_arg(FunctionCallInfo fcinfo, int argno)
+{
+	NamedLock	lock;
+
+	named_lock_init_brief(&lock, name_arg(fcinfo, argno));
+	return lock;
+}
 
 /*
  * Define an SQL function for one lock: "function" for a lock given by its name,

@@ -45,20 +45,15 @@ typedef struct Acquisition
 } Acquisition;
 
 /* Make ready what the acquire needs once locks are granted. */
-static Acquisition
-prepare(const NamedLock *locks, int count, LockForm form)
+static void
+prepare(Grant *grants, const NamedLock *locks, int count)
 {
-	Acquisition acquisition = {form, palloc(count * sizeof(Grant)), count, 0};
-
 	held_sweep();
 	for (int i = 0; i < count; i++)
 	{
-		Grant	   *grant = &acquisition.grants[i];
-
-		*grant = (Grant) {.lock = &locks[i]};
-		grant->held = held_enter(&locks[i], &grant->held_before);
+		grants[i] = (Grant) {.lock = &locks[i]};
+		grants[i].held = held_enter(&locks[i], &grants[i].held_before);
 	}
-	return acquisition;
 }
 
 /* Wait for one lock; false when the deadline passed. */
@@ -152,8 +147,12 @@ static int
 acquire_all(const NamedLock *locks, int count, LockForm form,
 			const Deadline *deadline, int64 *tokens)
 {
-	Acquisition acquisition = prepare(locks, count, form);
+	Grant		one;			/* most acquires are of one lock */
+	Grant	   *grants = count == 1 ? &one : palloc(count * sizeof(Grant));
+	Acquisition acquisition = {form, grants, count, 0};
 	int			available;
+
+	prepare(grants, locks, count);
 
 	PG_TRY();
 	{
@@ -175,7 +174,8 @@ acquire_all(const NamedLock *locks, int count, LockForm form,
 		undo(&acquisition);
 	else
 		note(&acquisition, tokens);
-	pfree(acquisition.grants);
+	if (acquisition.grants != &one)
+		pfree(acquisition.grants);
 	return available;
 }
 

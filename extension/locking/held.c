@@ -73,12 +73,6 @@ create_table(void)
 	before_shmem_exit(at_session_end, (Datum) 0);
 }
 
-static bool
-has_name(const HeldLock *held, const NameId *id)
-{
-	return memcmp(&held->id, id, sizeof(NameId)) == 0;
-}
-
 /* The name of a lock, for as long as the session lasts; NULL if it has none. */
 static char *
 copy_of_name(const NamedLock *lock)
@@ -90,7 +84,7 @@ copy_of_name(const NamedLock *lock)
 static void
 reset(HeldLock *held, const NamedLock *lock)
 {
-	if (!has_name(held, &lock->id))
+	if (!name_id_equal(&held->id, &lock->id))
 	{
 		char	   *name = copy_of_name(lock);
 
@@ -205,7 +199,7 @@ find_entry(const NamedLock *lock)
 	NameHints  *hints = lock->hints;
 	HeldLock   *held;
 
-	if (hints && hints->held && has_name(hints->held, &lock->id))
+	if (hints && hints->held && name_id_equal(&hints->held->id, &lock->id))
 		return hints->held;
 	held = look_up(&lock->id.key);
 	if (hints)

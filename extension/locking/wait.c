@@ -197,11 +197,11 @@ queue_for_lock(const NamedLock *lock, LockForm form, const Deadline *deadline)
 		.lock = lock, .form = form, .session_lock_timeout = LockTimeout
 	};
 	ErrorContextCallback context = {error_context_stack, wait_error_context, &wait};
-	int			limit = deadline_remaining_ms(deadline);
+	int			limit;
 
 	error_context_stack = &context;
 	acquire(&wait, true);
-	if (!wait.result.granted && limit != 0)
+	if (!wait.result.granted && (limit = deadline_remaining_ms(deadline)) != 0)
 	{
 		wait.result.waited = true;
 		begin_wait(&wait);

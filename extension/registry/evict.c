@@ -152,7 +152,7 @@ unlink_if_unused(Registry *reg, NameEntry *entry, const NameId *id, const LOCK *
 	bool		unused;
 
 	LWLockAcquire(partition, LW_EXCLUSIVE);
-	unused = table_linked(entry, hash) && memcmp(&entry->id, id, sizeof(NameId)) == 0 &&
+	unused = table_linked(entry, hash) && name_id_equal(&entry->id, id) &&
 		lock->nRequested == lock->requested[AccessShareLock] &&
 		close_to_pins(reg, table_place(&reg->names, entry), entry);
 	if (unused)

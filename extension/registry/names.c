@@ -47,19 +47,13 @@ has_name(const NameEntry *entry)
 	return entry->name[0] != '\0';
 }
 
-static bool
-same_name(const NameId *a, const NameId *b)
-{
-	return memcmp(a, b, sizeof(NameId)) == 0;
-}
-
 /* The entry of a name, in a partition that is locked; or NULL. */
 static NameEntry *
 find(Registry *reg, const NameId *id)
 {
 	NameEntry  *entry = table_first(&reg->names, name_hash(id));
 
-	while (entry && !same_name(&entry->id, id))
+	while (entry && !name_id_equal(&entry->id, id))
 		entry = table_next(&reg->names, entry);
 	return entry;
 }
@@ -70,7 +64,7 @@ find_namesake(Registry *reg, const NameId *id)
 {
 	NameEntry  *entry = table_first(&reg->names, name_hash(id));
 
-	while (entry && (!has_name(entry) || !same_key(&entry->id, id) || same_name(&entry->id, id)))
+	while (entry && (!has_name(entry) || !same_key(&entry->id, id) || name_id_equal(&entry->id, id)))
 		entry = table_next(&reg->names, entry);
 	return entry;
 }
@@ -234,7 +228,7 @@ pin_known(Registry *reg, Place place, const NameId *id)
 
 	if (!entry)
 		return 0;
-	if ((pin(reg, entry, place) & NO_NAME_HERE) == 0 && same_name(&entry->id, id))
+	if ((pin(reg, entry, place) & NO_NAME_HERE) == 0 && name_id_equal(&entry->id, id))
 		return place;
 	name_unpin(reg, place);
 	return 0;
