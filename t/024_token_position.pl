@@ -78,6 +78,12 @@ sub check_moves
 	my $token = moved_by($node, "$name: set forward",
 		"SELECT setval('advisory_lock.token_sequence', $far)");
 	cmp_ok($token, '>', $far, "$name: set forward: it is above that");
+
+	# The session has seen the position in a file, and a buffer, that are gone.
+	$far += 1 << 40;
+	$token = moved_by($node, "$name: set forward in another file",
+		"ALTER SEQUENCE advisory_lock.token_sequence RESTART; SELECT setval('advisory_lock.token_sequence', $far)");
+	cmp_ok($token, '>', $far, "$name: set forward in another file: it is above that");
 	$token = moved_by($node, "$name: set to the end of the counter",
 		"SELECT setval('advisory_lock.token_sequence', " . ((1 << 48 | $COUNTER) - 5) . ')');
 	is($token >> 59, 1, "$name: a counter at its end begins a new epoch");
