@@ -56,12 +56,48 @@ $holder->query("SELECT advisory_lock.release_permit('pool', 1)");
 
 # === A lease keeps everything off, and a timeout is kept ===
 
+# A busy machine may make any of them late, but hardly five times in a row.
+sub best_wait
+{
+	my ($statement) = @_;
+	my $best = 9;
+
+	foreach my $attempt (1 .. 5)
+	{
+		my $begin = time;
+		$other->start($statement);
+		my $state = $other->finish_state;
+		# By the server's clock where the statement tells it.
+		my $took = $other->output =~ /(\d+\.\d+)$/ ? $1 : time - $begin;
+		return -1 if $took < 0.2 || $other->output =~ /\bt\b/ || $state !~ /^(00000|55P03)$/;
+		$best = $took if $took < $best;
+		last if $best <= 0.3;
+	}
+	return $best;
+}
+
 my $token = lease('job', '1 min');
-my $begin = time;
-is($other->query("SELECT advisory_lock.try_lock('job', '300 ms')"), 'f', 'the time runs out');
-my $took = time - $begin;
-cmp_ok($took, '>=', 0.3, 'not before it is over');
-cmp_ok($took, '<', 2, 'and not much later');
+lease("pool#$_", '1 min') foreach 1, 2;
+foreach my $form (
+	(map { "SELECT advisory_lock.$_('job', '200 ms')" } qw(try_lock try_lock_shared try_xact_lock try_xact_lock_shared)),
+	"SELECT advisory_lock.try_lock_many(ARRAY['more', 'job'], '200 ms')",
+	"SELECT advisory_lock.acquire_permit('pool', 2, '200 ms') IS NOT NULL",
+	"SELECT advisory_lock.acquire_lease('job', '1 min', '200 ms') IS NOT NULL")
+{
+	my $best = best_wait("$form, extract(epoch FROM clock_timestamp() - statement_timestamp())");
+	cmp_ok($best, '>=', 0.2, "$form: a lease keeps it off until the time is over");
+	cmp_ok($best, '<=', 0.3, '... and not much longer');
+}
+foreach my $form ("CALL advisory_lock.acquire('job', '200 ms')", "CALL advisory_lock.acquire_many(ARRAY['more', 'job'], '200 ms')",
+	"SET lock_timeout = '200 ms'; SELECT advisory_lock.lock('job')", "SET lock_timeout = '200 ms'; SELECT advisory_lock.lock_many(ARRAY['job'])")
+{
+	my $best = best_wait($form);
+	cmp_ok($best, '>=', 0.2, "$form: a lease keeps it off until the time is over");
+	cmp_ok($best, '<=', 0.3, '... and not much longer');
+	$other->query('RESET lock_timeout');
+}
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('pool#$_')") foreach 1, 2;
+my $begin;
 
 # Who waits for the end of a lease says so, and learns of the end at once.
 $holder->start("SELECT advisory_lock.lock('job')");
