@@ -18,10 +18,10 @@
 #include "history.h"
 
 /*
- * A way: what begins the session, what acquires, and what releases.  $1 is the
- * name, $2 what acquire gave in its second column, if it has one (a permit, or
- * the other name of two).  Acquire's first column is the token, NULL when the
- * time ran out.
+ * A way: what begins the session, what acquires, what releases, and what asks
+ * for the token under which it is held.  $1 is the name, $2 what acquire gave in
+ * its second column, if it has one (a permit, or a lease's token).  Acquire's
+ * first column is the token, NULL when the time ran out.
  */
 typedef struct Way
 {
@@ -30,33 +30,38 @@ typedef struct Way
 	const char *acquire;
 	const char *release;
 	bool		in_transaction;
+	const char *verify;			/* if it is not that of locks */
 } Way;
 
 static const Way ways[] = {
 	{"session", NULL, "SELECT advisory_lock.lock($1)",
-	"SELECT advisory_lock.unlock($1)", false},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
 	{"apart", NULL, "SELECT advisory_lock.lock($1)",
-	"SELECT advisory_lock.unlock($1)", false},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
 	{"acquire", NULL, "CALL advisory_lock.acquire($1)",
-	"SELECT advisory_lock.unlock($1)", false},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
 	{"try", NULL,
 		"SELECT CASE WHEN advisory_lock.try_lock($1, '20ms') THEN advisory_lock.token($1) END",
-	"SELECT advisory_lock.unlock($1)", false},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
 	{"timeout", "SET lock_timeout = '3ms'", "SELECT advisory_lock.lock($1)",
-	"SELECT advisory_lock.unlock($1)", false},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
 	{"statement", "SET statement_timeout = '4ms'", "SELECT advisory_lock.lock($1)",
-	"SELECT advisory_lock.unlock($1)", false},
-	{"xact", "BEGIN", "SELECT advisory_lock.xact_lock($1)", "COMMIT", true},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
+	{"xact", "BEGIN", "SELECT advisory_lock.xact_lock($1)", "COMMIT", true, NULL},
 	{"savepoint",
 		"BEGIN; SAVEPOINT a; SELECT advisory_lock.try_xact_lock('a'); ROLLBACK TO a; SAVEPOINT b",
-	"SELECT advisory_lock.xact_lock($1)", "COMMIT", true},
+	"SELECT advisory_lock.xact_lock($1)", "COMMIT", true, NULL},
 	{"many", NULL, "SELECT unnest(advisory_lock.lock_many(ARRAY[$1, $1 || '+'])) LIMIT 1",
-	"SELECT advisory_lock.unlock_many(ARRAY[$1, $1 || '+']) = 2", false},
+	"SELECT advisory_lock.unlock_many(ARRAY[$1, $1 || '+']) = 2", false, NULL},
 	{"permit", NULL,
 		"SELECT advisory_lock.token($1 || '#' || p), p FROM advisory_lock.acquire_permit($1, 2) p",
-	"SELECT advisory_lock.release_permit($1, $2)", false},
+	"SELECT advisory_lock.release_permit($1, $2)", false, NULL},
+	{"lease", NULL,
+		"SELECT t, t FROM advisory_lock.acquire_lease($1, '3s', '2s') t",
+		"SELECT advisory_lock.release_lease($1, $2)", false,
+	"SELECT CASE WHEN advisory_lock.renew_lease($1, $2, '3s') IS NOT NULL THEN $2::bigint END"},
 	{"chaos", NULL, "SELECT advisory_lock.lock($1)",
-	"SELECT advisory_lock.unlock($1)", false},
+	"SELECT advisory_lock.unlock($1)", false, NULL},
 };
 
 /* What may be done behind the extension's back, each of which releases. */
@@ -111,9 +116,9 @@ succeeds(PGconn *conn, const char *sql)
 
 /* A number that the server gives, or -1. */
 static int64_t
-number(PGconn *conn, const char *sql, const char *first)
+number(PGconn *conn, const char *sql, const char *first, const char *second)
 {
-	PGresult   *res = ask(conn, sql, first, NULL);
+	PGresult   *res = ask(conn, sql, first, second);
 	int64_t		value = -1;
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1)
@@ -131,7 +136,7 @@ static bool
 holds_nothing(PGconn *conn, const char *name, const char *after)
 {
 	int64_t		count = number(conn, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()"
-							   " AND locktype = 'advisory' AND granted", NULL);
+							   " AND locktype = 'advisory' AND granted", NULL, NULL);
 
 	if (count > 0)
 		history_event(strcmp(after, "57014") == 0 ? "late_error" : "held_after",
@@ -188,7 +193,7 @@ acquire(PGconn *conn, const Way *way, const char *name, Hold *hold)
 		bool		permit = strcmp(way->name, "permit") == 0;
 
 		hold->token = atoll(PQgetvalue(res, 0, 0));
-		snprintf(hold->detail, sizeof(hold->detail), "%s", permit ? PQgetvalue(res, 0, 1) : "");
+		snprintf(hold->detail, sizeof(hold->detail), "%s", PQnfields(res) > 1 ? PQgetvalue(res, 0, 1) : "");
 		snprintf(hold->name, sizeof(hold->name), permit ? "%s#%s" : "%s", name, hold->detail);
 		history_event("held", hold->name, hold->token, PQbackendPID(conn), way->name);
 	}
@@ -207,10 +212,11 @@ acquire(PGconn *conn, const Way *way, const char *name, Hold *hold)
  * did, at the time of the question at least.
  */
 static bool
-verify(PGconn *conn, const Hold *hold)
+verify(PGconn *conn, const Way *way, const Hold *hold)
 {
 	int64_t		asked = history_now();
-	int64_t		token = number(conn, "SELECT advisory_lock.token($1)", hold->name);
+	int64_t		token = number(conn, way->verify ? way->verify : "SELECT advisory_lock.token($1)",
+							   hold->name, hold->detail);
 
 	if (token == hold->token)
 		history_event_at(asked, "verified", hold->name, hold->token, PQbackendPID(conn), "");
@@ -243,7 +249,7 @@ take_away(PGconn *conn, const Hold *hold)
 	history_event("release", hold->name, hold->token, PQbackendPID(conn), "");
 	history_event("fault", hold->name, 0, PQbackendPID(conn), behind[kind].name);
 	snprintf(sql, sizeof(sql), behind[kind].sql, hold->name);
-	if (succeeds(conn, sql) && number(conn, "SELECT advisory_lock.token($1)", hold->name) > 0)
+	if (succeeds(conn, sql) && number(conn, "SELECT advisory_lock.token($1)", hold->name, NULL) > 0)
 		history_event("lie", hold->name, hold->token, PQbackendPID(conn), behind[kind].name);
 	history_event("gone", hold->name, hold->token, PQbackendPID(conn), behind[kind].name);
 }
@@ -304,7 +310,7 @@ operate(const Orders *orders, PGconn *conn, const Way *way)
 	else
 	{
 		if (worked == WORKED)
-			verify(conn, &hold);
+			verify(conn, way, &hold);
 		if (!release(conn, way, name, &hold))
 			return false;
 	}

@@ -41,13 +41,17 @@ our @EXPORT = qw(check);
 my %takes_lock = (
 	(map { $_ => 'all' } qw(kill-backend kill-postmaster stop-fast stop-immediate stop-after-acquire
 		  promote-lagging promote-synchronous drop-extension lock-table-full)),
-	(map { $_ => 'one' } qw(terminate-holder freeze-holder stop-backend stop-backend-long stop-worker stop-worker-long
+	(map { $_ => 'one' } qw(terminate-holder terminate-waiter freeze-holder stop-backend stop-backend-long stop-worker stop-worker-long
 		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart)),
 	(map { $_ => 'own' } qw(discard-all raw-unlock raw-unlock-all)));
 
 # How long after a fault its victims may still find out, in ns: all bounds of
 # ours are below, on a machine that is not overloaded several times.
 my $AFTERMATH = 20e9;
+
+# The same for who is told at once: a command begins a while after its lock was
+# granted, and may have been hit in that time.
+my $AFTERMATH_TOLD = 2e9;
 
 # How long two may be at work at once after a fault, in ns: the 10 s in which
 # withlock notices a dead network, and its grace; or, where the connection is
@@ -177,15 +181,14 @@ sub judge_overlap
 	my @excuses = map { $self->excuses($_, $second->{held}) } $first, $second;
 	my ($excuse) = @excuses;
 
-	if ($length > max(0, map { $_ eq 'terminate-holder' ? $OVERLAP_TOLD : $OVERLAP } @excuses))
+	if ($length > max(0, map { /^terminate/ ? $OVERLAP_TOLD : $OVERLAP } @excuses))
 	{
 		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
 			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});
 		return;
 	}
 	$self->{figures}{overlaps}{$excuse}{count}++;
-	my $longest = \$self->{figures}{overlaps}{$excuse}{longest};
-	$$longest = $length if ($$longest // 0) < $length;
+	$_ = max($length, $_ // 0) foreach $self->{figures}{overlaps}{$excuse}{longest};
 	return;
 }
 
@@ -197,12 +200,14 @@ sub excuses
 	return 'npm' if $op->{who} =~ /npm/;
 	return 'not-scheduled' if ($op->{gap} // 0) > $NOT_SCHEDULED && ($op->{outcome} // '') ne 'released';
 	return map { $_->{kind} }
-	  grep { $_->{begin} <= $before && $_->{end} + $AFTERMATH >= $op->{held} && hits($_, $op) } @{ $self->{history}{faults} };
+	  grep { $_->{begin} <= $before && $_->{end} + aftermath($_) >= $op->{held} && hits($_, $op) } @{ $self->{history}{faults} };
 }
+
+sub aftermath { return $_[0]{kind} =~ /^terminate/ ? $AFTERMATH_TOLD : $AFTERMATH; }
 
 # Whether the fault can be the reason why this one lost its lock.  A fault that
 # hits one names the lock, or a process: the worker's, its server process, or
-# the withlock that a job belongs to.
+# the withlock that a job belongs to, whose server process nobody knows.
 sub hits
 {
 	my ($fault, $op) = @_;
@@ -211,6 +216,8 @@ sub hits
 	return $op->{held} <= $fault->{end} + ($fault->{kind} =~ /^(?:stop-fast|stop-immediate|stop-after|kill-)/ ? 1e9 : $AFTERMATH)
 	  if $whom eq 'all';
 	return $fault->{id} eq $op->{id} if $whom eq 'own';
+	return $fault->{process} == ($op->{backend} // 0)
+	  if $fault->{kind} =~ /-(?:holder|waiter|backend|backend-long)$/ && $fault->{kind} ne 'freeze-holder' && $op->{who} !~ /^job-/;
 	return 1 if $fault->{name} ne '-' && ($fault->{name} eq $op->{name} || $fault->{name} eq $op->{who});
 	return 1 if $fault->{name} =~ /^withlock-/ && $op->{who} =~ /^job-\d+-\Q$fault->{name}\E\./;
 	my ($worker) = $op->{id} =~ /^(\d+)/;

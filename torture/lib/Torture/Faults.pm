@@ -8,10 +8,11 @@ Torture::Faults - what can be done to servers, sessions and programs
 
 =head1 DESCRIPTION
 
-C<%faults> has, by name, what does it.  Each is given the run, does it, and
-sees to it that it is over when it returns.  It calls C<< $run->begin(kind) >>
-before it does anything, and C<< $run->over >> afterwards; what it needs and
-cannot have it says by C<die>.
+C<%faults> has, by name, what does it.  Each is given the run, and does it.  It
+calls C<< $run->begin(kind) >> before it does anything, and C<< $run->over >>
+afterwards; what it needs and cannot have it says by C<die>.  What hits one
+session or program may still go on when it returns, in C<< $run->meanwhile >>;
+C<@alone> are those that are done when nothing else is.
 
 =cut
 
@@ -24,7 +25,7 @@ use Exporter 'import';
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(%faults);
+our @EXPORT = qw(%faults @alone);
 
 # How often each is chosen; those that stop everything are rarer.
 our %faults = (
@@ -63,21 +64,31 @@ our %faults = (
 	'terminal-gone' => [ 2, \&lose_terminal ],
 	'memory-full' => [ 1, \&fill_shared_memory ]);
 
+# What hits the server, or all who use it.
+our @alone = qw(stop-postmaster kill-backend kill-postmaster stop-fast stop-immediate stop-after-acquire promote-lagging
+  promote-synchronous pgbouncer-restart drop-extension lock-table-full memory-full);
+
+# Between two faults of one link, it passes on; so there is one at a time.
+my $link_busy_until = 0;
+
 # The keys of a lock that somebody holds or awaits, chosen by chance.
 my $VICTIM = 'SELECT pid, classid::bigint::bit(32)::integer AS key1, objid::bigint::bit(32)::integer AS key2'
   . " FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND pid IS NOT NULL";
 
-# The server says who it was when it is done, so the fault is noted with hindsight.
+# The server says who it was when it is done, so the fault is noted with
+# hindsight; one or two at once.
 sub signal_backend
 {
 	my ($run, $kind, $call, $whose) = @_;
 	my $before = $run->now;
-	my $said = $run->{server}->sql("SELECT pid, key1, key2, $call FROM ($VICTIM AND $whose ORDER BY random() LIMIT 1) v") // '';
-	my ($pid, $key1, $key2) = split /\|/, $said;
+	my $said = $run->{server}->sql("SELECT pid, key1, key2, $call FROM ($VICTIM AND $whose ORDER BY random() LIMIT "
+		  . (1 + int rand 2) . ') v') // '';
 
-	return unless $pid;
-	$run->begin($kind, at => $before, process => $pid, name => $run->name_of("$key1:$key2"));
-	$run->over;
+	foreach my $victim (split /\n/, $said)
+	{
+		my ($pid, $key1, $key2) = split /\|/, $victim;
+		$run->over($run->begin($kind, at => $before, process => $pid, name => $run->name_of("$key1:$key2")));
+	}
 	return;
 }
 
@@ -88,17 +99,25 @@ sub a_backend
 	return split /\|/, $run->{server}->sql("$VICTIM ORDER BY random() LIMIT 1") // '';
 }
 
+sub stop_for
+{
+	my ($run, $pid, $seconds, $fault) = @_;
+
+	kill 'STOP', $pid;
+	$run->meanwhile($fault, sub {
+		sleep $seconds;
+		kill 'CONT', $pid;
+	});
+	return;
+}
+
 sub stop_backend
 {
 	my ($run, $kind, $seconds) = @_;
 	my ($pid, $key1, $key2) = a_backend($run);
 
 	return unless $pid;
-	$run->begin($kind, process => $pid, name => $run->name_of("$key1:$key2"));
-	kill 'STOP', $pid;
-	sleep $seconds;
-	kill 'CONT', $pid;
-	$run->over;
+	stop_for($run, $pid, $seconds, $run->begin($kind, process => $pid, name => $run->name_of("$key1:$key2")));
 	return;
 }
 
@@ -107,11 +126,11 @@ sub stop_postmaster
 	my ($run) = @_;
 	my $pid = $run->{server}->postmaster or return;
 
-	$run->begin('stop-postmaster', process => $pid);
+	my $fault = $run->begin('stop-postmaster', process => $pid);
 	kill 'STOP', $pid;
 	sleep 0.2 + rand 0.5;
 	kill 'CONT', $pid;
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -129,11 +148,7 @@ sub stop_worker
 	my ($pid, $who) = a_worker($run);
 
 	return unless $pid;
-	$run->begin($kind, process => $pid, name => $who);
-	kill 'STOP', $pid;
-	sleep $seconds;
-	kill 'CONT', $pid;
-	$run->over;
+	stop_for($run, $pid, $seconds, $run->begin($kind, process => $pid, name => $who));
 	return;
 }
 
@@ -143,9 +158,9 @@ sub kill_worker
 	my ($pid, $who) = a_worker($run, $which);
 
 	return unless $pid;
-	$run->begin($kind, process => $pid, name => $who);
+	my $fault = $run->begin($kind, process => $pid, name => $who);
 	kill 'KILL', $pid;
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -156,9 +171,9 @@ sub kill_parent
 	my @parents = $run->{workers}->parents or return;
 	my $pid = $parents[ rand @parents ];
 
-	$run->begin('kill-parent', process => $pid);
+	my $fault = $run->begin('kill-parent', process => $pid);
 	kill 'KILL', $pid;
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -168,11 +183,11 @@ sub kill_backend
 	my ($pid) = a_backend($run);
 
 	return unless $pid;
-	$run->begin('kill-backend', process => $pid);
+	my $fault = $run->begin('kill-backend', process => $pid);
 	kill 'KILL', $pid;
 	sleep 0.3;
 	$run->{server}->wait_ready(60);
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -180,10 +195,10 @@ sub kill_postmaster
 {
 	my ($run) = @_;
 
-	$run->begin('kill-postmaster');
+	my $fault = $run->begin('kill-postmaster');
 	$run->{server}->kill_postmaster;
 	$run->{server}->start or die "the server does not start\n";
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -191,10 +206,10 @@ sub restart
 {
 	my ($run, $kind, $mode) = @_;
 
-	$run->begin($kind);
+	my $fault = $run->begin($kind);
 	$run->{server}->stop($mode);
 	$run->{server}->start or die "the server does not start\n";
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -228,12 +243,10 @@ sub freeze_holder
 		  . " WHERE application_name LIKE 'torture %' ORDER BY random() LIMIT 1") // '';
 
 	return unless $worker && exists $run->{workers}{pids}{$worker};
-	$run->begin('freeze-holder', process => $worker);
+	my $fault = $run->begin('freeze-holder', process => $worker);
 	kill 'STOP', $worker;
 	$run->{server}->sql("SELECT pg_terminate_backend($backend)");
-	sleep 0.3 + rand 0.7;
-	kill 'CONT', $worker;
-	$run->over;
+	stop_for($run, $worker, 0.3 + rand 0.7, $fault);
 	return;
 }
 
@@ -243,10 +256,10 @@ sub restart_pooler
 
 	die "there is no pgbouncer\n" unless $run->{pooler};
 	# it is behind the locks of one worker only
-	$run->begin('pgbouncer-restart', name => 'withlock-pooler');
+	my $fault = $run->begin('pgbouncer-restart', name => 'withlock-pooler');
 	$run->stop_pooler;
 	$run->start_pooler;
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -254,10 +267,10 @@ sub drop_extension
 {
 	my ($run) = @_;
 
-	$run->begin('drop-extension');
+	my $fault = $run->begin('drop-extension');
 	$run->{server}->sql('DROP EXTENSION advisory_lock', 'CREATE EXTENSION advisory_lock');
 	$run->{server}->sql('CREATE EXTENSION IF NOT EXISTS advisory_lock');
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -266,10 +279,10 @@ sub fill_lock_table
 {
 	my ($run) = @_;
 
-	$run->begin('lock-table-full');
+	my $fault = $run->begin('lock-table-full');
 	$run->{server}->sql("DO \$\$ BEGIN FOR i IN 1..100000 LOOP PERFORM pg_advisory_lock(i); END LOOP;"
 		  . ' EXCEPTION WHEN out_of_memory THEN PERFORM pg_sleep(0.3); END $$');
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -278,9 +291,9 @@ sub reload
 	my ($run) = @_;
 	my $pid = $run->{server}->postmaster or return;
 
-	$run->begin('reload');
+	my $fault = $run->begin('reload');
 	kill 'HUP', $pid;
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -290,11 +303,11 @@ sub jump
 	my ($run) = @_;
 
 	die "the clock cannot be preloaded\n" unless $run->{clock};
-	$run->begin('clock-jump');
+	my $fault = $run->begin('clock-jump');
 	open my $handle, '>', $run->{clock} or die "$run->{clock}: $!\n";
 	print $handle int(rand 7200) - 3600, "\n";
 	close $handle;
-	$run->over;
+	$run->over($fault);
 	return;
 }
 
@@ -302,11 +315,14 @@ sub link_order
 {
 	my ($run, $kind, $order, $seconds) = @_;
 
-	$run->begin($kind, name => 'withlock-link');
+	return if time < $link_busy_until;
+	$link_busy_until = time + $seconds + 0.3;
+	my $fault = $run->begin($kind, name => 'withlock-link');
 	$run->{link}->order($order);
-	sleep $seconds;
-	$run->{link}->order('pass');
-	$run->over;
+	$run->meanwhile($fault, sub {
+		sleep $seconds;
+		$run->{link}->order('pass');
+	});
 	return;
 }
 
@@ -314,9 +330,10 @@ sub poor_withlock
 {
 	my ($run, $kind, $limit) = @_;
 
-	$run->begin($kind);
-	$run->extra(20, 'sh', '-c', "$limit; exec \"\$@\"", 'sh', $run->withlock('extra', 'b'));
-	$run->over;
+	my $fault = $run->begin($kind);
+	$run->meanwhile($fault, sub {
+		$run->extra(20, 'sh', '-c', "$limit; exec \"\$@\"", 'sh', $run->withlock('extra', 'b'));
+	});
 	return;
 }
 
@@ -325,13 +342,12 @@ sub block_stderr
 {
 	my ($run) = @_;
 
-	$run->begin('stderr-blocked');
+	my $fault = $run->begin('stderr-blocked');
 	pipe(my $read, my $write) or return;
 	$write->blocking(0);
 	1 while syswrite $write, 'x' x 4096;
 	$write->blocking(1);
-	$run->extra(20, { stderr => $write }, $run->withlock('extra', 'b', '-v'));
-	$run->over;
+	$run->meanwhile($fault, sub { $run->extra(20, { stderr => $write }, $run->withlock('extra', 'b', '-v')); });
 	return;
 }
 
@@ -340,15 +356,17 @@ sub lose_terminal
 	my ($run) = @_;
 
 	die "script(1) is not there\n" unless grep { -x "$_/script" } split /:/, $ENV{PATH};
-	$run->begin('terminal-gone', name => 'extra');
+	my $fault = $run->begin('terminal-gone', name => 'extra');
+	my $seconds = 0.1 + rand 0.3;
 	my $command = join ' ', map { "'$_'" } $run->withlock('extra', 'b');
-	my $pid = $run->{workers}->spawn(sub {
-		exec 'setsid', '-w', 'script', '-qec', $command, '/dev/null';
+	$run->meanwhile($fault, sub {
+		my $pid = $run->{workers}->spawn(sub {
+			exec 'setsid', '-w', 'script', '-qec', $command, '/dev/null';
+		});
+		sleep $seconds;
+		kill 'KILL', Torture::Workers::children_of($pid), $pid;
+		waitpid $pid, 0;
 	});
-	sleep 0.1 + rand 0.3;
-	kill 'KILL', Torture::Workers::children_of($pid), $pid;
-	waitpid $pid, 0;
-	$run->over;
 	return;
 }
 
@@ -358,12 +376,12 @@ sub fill_shared_memory
 
 	# only where /dev/shm is ours alone
 	die "/dev/shm is not ours\n" unless $ENV{TORTURE_OWN_SHM};
-	$run->begin('memory-full');
+	my $fault = $run->begin('memory-full');
 	system 'head -c 1G /dev/zero >/dev/shm/filler 2>/dev/null';
 	$run->{server}->sql('SELECT count(*) FROM advisory_lock.locks');
 	sleep 0.5;
 	unlink '/dev/shm/filler';
-	$run->over;
+	$run->over($fault);
 	return;
 }
 

@@ -162,9 +162,11 @@ sub stop_pooler
 
 =pod
 
-=item begin(kind, ...), over()
+=item begin(kind, ...), over(fault), meanwhile(fault, sub), settle()
 
-A fault begins and is over: for the history and the count.
+A fault begins, and the one that begin() returned is over: for the history and
+the count.  What is done meanwhile is done in a process of its own, and then the
+fault is over; settle() waits until all of that is.
 
 =cut
 
@@ -176,14 +178,40 @@ sub begin
 
 	$self->{faults}++;
 	write_event($self->{history}, 'nemesis', $self->{faults}, 'fault', detail => $kind, %more);
-	return;
+	return $self->{faults};
 }
 
 sub over
 {
+	my ($self, $fault) = @_;
+
+	write_event($self->{history}, 'nemesis', $fault, 'fault_end');
+	return;
+}
+
+sub meanwhile
+{
+	my ($self, $fault, $do) = @_;
+	my $pid = $self->{workers}->spawn(sub {
+		$do->();
+		$self->over($fault);
+		POSIX::_exit(0);
+	});
+
+	$self->{meanwhile}{$pid} = 1;
+	return;
+}
+
+# reap() may have been faster.
+sub settle
+{
 	my ($self) = @_;
 
-	write_event($self->{history}, 'nemesis', $self->{faults}, 'fault_end');
+	foreach my $pid (keys %{ $self->{meanwhile} })
+	{
+		waitpid $pid, 0;
+		delete $self->{meanwhile}{$pid};
+	}
 	return;
 }
 
@@ -201,7 +229,6 @@ sub extra
 
 	while (waitpid($pid, POSIX::WNOHANG()) == 0)
 	{
-		$self->{workers}->reap;
 		sleep 0.02;
 		next if time < $deadline;
 		write_event($self->{history}, 'nemesis', $self->{faults}, 'stuck', detail => "@command");
@@ -239,7 +266,7 @@ sub promote
 
 	$old->sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'", 'SELECT pg_reload_conf()') if $synchronous;
 	sleep 0.5;
-	$self->begin($kind);
+	my $fault = $self->begin($kind);
 	if (!$synchronous)
 	{
 		$standby->sql(q{ALTER SYSTEM SET primary_conninfo = ''}, 'SELECT pg_reload_conf()');
@@ -254,7 +281,7 @@ sub promote
 	sleep 0.5;
 	$old->stop('immediate');
 	system 'rm', '-rf', $old->{directory};
-	$self->over;
+	$self->over($fault);
 	return;
 }
 
@@ -274,11 +301,12 @@ sub torture
 	my ($self, $seconds) = @_;
 	my $until = time + $seconds;
 	my @kinds = @{ $self->{kinds} // [ sort keys %faults ] };
-	# Tokens of an extension that was dropped are ordered by the clock alone, so
-	# that is right in such a run.
+	# Tokens of an extension that was dropped are ordered by the clock alone, and
+	# leases end by it, so that is right in such a run.
 	my %skipped = $self->{seed} % 2
 	  ? ('drop-extension' => 'not with a clock that is wrong, see an even seed')
 	  : ('clock-jump' => 'not with an extension that is dropped, see an odd seed');
+	my %alone = map { $_ => 1 } @alone;
 
 	$self->{workers}->start;
 	sleep 0.3;
@@ -287,6 +315,7 @@ sub torture
 		my @can = grep { !$skipped{$_} } @kinds;
 		my $kind = choose(@can);
 		$self->{workers}->reap;
+		$self->settle if $alone{$kind} || keys %{ $self->{meanwhile} } > 12;
 		eval { $faults{$kind}[1]->($self); 1; } or do
 		{
 			die $@ if $@ =~ /does not start|promotion/;
@@ -294,7 +323,8 @@ sub torture
 		};
 		sleep 0.02 + rand($self->{pause} // 0.2);
 	}
-	$self->{skipped} = { %skipped, map { $_ => 'not there' } @{ $self->{workers}{skipped} // [] } };
+	$self->settle;
+	$self->{skipped} = { %skipped, %{ $self->{workers}{skipped} // {} } };
 	$self->end;
 	return;
 }

@@ -37,6 +37,7 @@ my @all = (
 	{ way => 'many', options => ['fenced'] },
 	{ way => 'permit', options => [] },
 	{ way => 'permit', options => ['fenced'] },
+	{ way => 'lease', options => ['fenced'], needs => 'a clock that is right' },
 	{ way => 'chaos', options => ['fenced'] },
 	{ way => 'lib', options => [ 'fenced', 'delayed' ] },
 	{ way => 'lib-polled', options => [ 'fenced', 'delayed' ] },
@@ -47,7 +48,7 @@ my @all = (
 	{ way => 'withlock-also', options => ['fenced'], arguments => ['--also', 'b+'] },
 	{ way => 'withlock-pooler', options => ['fenced'], arguments => ['--transaction'], over => 'pooler' },
 	{ way => 'withlock-link', options => ['fenced'], arguments => [], over => 'link' },
-	{ way => 'withlock-lease', options => ['fenced'], arguments => [ '--lease', '5s' ], needs => '--lease' },
+	{ way => 'withlock-lease', options => ['fenced'], arguments => [ '--lease', '5s' ], needs => 'a clock that is right' },
 	{ way => 'npm', options => [], over => 'uri', needs => 'npm' });
 
 =pod
@@ -71,16 +72,15 @@ sub new
 {
 	my ($class, %opts) = @_;
 	my $self = bless { %opts, runs => 0, pids => {} }, $class;
-	my $help = qx(withlock --help) // '';
 	my %have = (
-		'--lease' => scalar($help =~ /--lease/),
+		'a clock that is right' => $opts{seed} % 2 == 0,
 		npm => defined $opts{npm},
 		'a name of its own' => scalar(($opts{only} // '') =~ /pooler/));
 
 	foreach my $spec (@all)
 	{
 		next if defined $opts{only} && $spec->{way} !~ $opts{only};
-		if ($spec->{needs} && !$have{ $spec->{needs} }) { push @{ $self->{skipped} }, $spec->{way}; next; }
+		if ($spec->{needs} && !$have{ $spec->{needs} }) { $self->{skipped}{ $spec->{way} } = "without $spec->{needs}"; next; }
 		next if $spec->{over} && !$opts{conninfo}{ $spec->{over} };
 		push @{ $self->{specs} }, map { {%$spec} } 1 .. $opts{times} // 1;
 	}
