@@ -13,6 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use AdvisoryLock;
+use Proxy;
 use Withlock;
 
 my $node = start_node('main', init => [ allows_streaming => 1 ]);
@@ -58,6 +59,27 @@ foreach my $way ('fast', 'immediate')
 	is($job->stdout, "ended\n", '... and came to its end');
 	is($job->stderr, '', '... without a word');
 }
+
+# --- A renewal is committed, but its answer never arrives
+
+my $proxy = Proxy->new($node);
+my $repeated = start_withlock('repeated', '-d', $proxy->conninfo, '--lease', '9s', '--grace', '1s', '--', 'sh', '-c',
+	"echo \$WITHLOCK_TOKEN; until [ -e $directory/repeated ]; do sleep 0.05; done");
+$repeated->wait_command;
+my $first = expiry('repeated');
+$proxy->hold('renew_lease');
+wait_until { $proxy->held } 'it is to be renewed';
+$proxy->go_unanswered('renew_lease');
+wait_until { $proxy->held } 'it is asked for once more';
+my $second = expiry('repeated');
+cmp_ok($second, '>', $first, 'the renewal without an answer was one');
+$proxy->go;
+wait_until { expiry('repeated') > $second } 'the second one moves the end, too';
+my $token = $node->safe_psql('postgres', 'SELECT token FROM advisory_lock.leases WHERE name = $$repeated$$');
+append_to_file("$directory/repeated", '');
+is($repeated->wait, 0, 'and the command has not noticed');
+is($repeated->stdout, "$token\n", '... with the token that it began with');
+$proxy->close;
 
 # --- withlock is killed, or stopped beyond the lease
 

@@ -118,6 +118,11 @@ Closes all connections.
 What a client sends is kept back from where it contains the text, and
 C<held()> is true then, until go().
 
+=item go_unanswered(text)
+
+Passes on what was kept back, throws the server's answer away, and closes that
+connection.  Then it holds the next one, as hold() does.
+
 =item flood()
 
 From now on it only sends notices to the clients, as fast as they take them.
@@ -131,6 +136,8 @@ sub flood { return $_[0]->order('flood'); }
 sub hold { unlink "$_[0]->{directory}/held"; return $_[0]->order("hold $_[1]"); }
 sub held { return -e "$_[0]->{directory}/held"; }
 sub go { return $_[0]->order('go'); }
+
+sub go_unanswered { unlink "$_[0]->{directory}/held"; return $_[0]->order("go_unanswered $_[1]"); }
 
 sub order
 {
@@ -198,6 +205,7 @@ sub obey
 	elsif ($order eq 'swallow') { $s->{swallow} = 1; }
 	elsif ($order =~ /^hold (.*)/) { $s->{hold} = $1; }
 	elsif ($order eq 'go') { go_on($s); }
+	elsif ($order =~ /^go_unanswered (.*)/) { go_on_unanswered($s, $1); }
 	elsif ($order eq 'flood') { flood_clients($s); }
 	elsif ($order eq 'cut') { drop($s, $_) foreach values %{ $s->{is_server} }; }
 	return 1;
@@ -221,6 +229,18 @@ sub go_on
 	my ($server, $buffer) = @{ delete $s->{kept} };
 
 	$server->syswrite($buffer);
+	return;
+}
+
+sub go_on_unanswered
+{
+	my ($s, $text) = @_;
+	my $server = $s->{kept}[0];
+
+	$s->{hold} = $text;
+	go_on($s);
+	$server->sysread(my $answer, 65536);
+	drop($s, $server);
 	return;
 }
 
