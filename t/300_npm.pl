@@ -122,11 +122,21 @@ is($? >> 8, 75, 'withlock -n gives up while the npm package holds the lock');
 unlike($text, qr/^ran$/m, 'and does not run its command');
 is($node->safe_psql('postgres', "SELECT advisory_lock.try_lock('test-lock')"),
 	'f', 'so does try_lock()');
+is($node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease('test-lock', '1 min') IS NULL"),
+	't', 'nor is there a lease');
 is( $node->safe_psql(
 		'postgres',
 		"SELECT mode, granted, pid IS NOT NULL, token IS NULL FROM advisory_lock.locks WHERE name = 'test-lock'"),
 	'exclusive|t|t|t',
 	'the view shows it under its name, and that it has no token');
+my $leasing = session($node);
+$leasing->start("SELECT advisory_lock.acquire_lease('test-lock', '1 min', '1 h') IS NOT NULL");
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+  or die 'the lease does not wait';
+ok(!$leasing->is_finished, 'a lease waits for the npm package');
 $holder->{release}->();
+is($leasing->finish, 't', 'and is taken when that has ended');
+$leasing->quit;
 
 done_testing();
