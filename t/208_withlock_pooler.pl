@@ -131,4 +131,12 @@ kill 'TERM', $other->pid;
 $other->wait;
 is($misled->wait, 74, 'a session that is another one all at once does not hold the lock');
 
+# --- Statement mode: nothing but a lease can be had, and the pooler's own words tell why
+
+my $statements = start_pooler($node, 'statement', 2);
+$ended = withlock('x', '--db', "${statements}postgres", '--transaction', '-n', 'true');
+is($ended->status, 69, 'statement mode is refused with 69');
+like($ended->stderr, qr/lock "x": transaction blocks not allowed in statement pooling mode/, '... in the words of the pooler');
+is(withlock('x', '--db', "${statements}postgres", '--lease', '5s', 'true')->status, 0, '... and has room for a lease');
+
 done_testing();

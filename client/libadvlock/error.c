@@ -181,6 +181,17 @@ keep_last_words(advlock *h, const PGresult *res)
 	h->status = h->ready ? ADVLOCK_LOST : ADVLOCK_CONNECTION;
 }
 
+/* In English; a pooler speaks nothing else, and does not say so.  Or "". */
+const char *
+advl_severity(const PGresult *res)
+{
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (severity == NULL)
+		severity = PQresultErrorField(res, PG_DIAG_SEVERITY);
+	return severity == NULL ? "" : severity;
+}
+
 /*
  * Take a message that is no answer to a statement.  The last words of a
  * server process that is ended come this way, and they say more than the
@@ -189,10 +200,8 @@ keep_last_words(advlock *h, const PGresult *res)
 void
 advl_notice(void *arg, const PGresult *res)
 {
-	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *severity = advl_severity(res);
 
-	if (severity == NULL)
-		return;
 	if (strcmp(severity, "WARNING") == 0)
 		keep_warning(arg, res);
 	else if (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)

@@ -274,6 +274,7 @@ extern advlock_result advl_busy(advlock *h, const advl_lock *lock);
 extern void advl_set_server_error(advlock *h, const PGresult *res);
 extern advlock_result advl_meaning(const char *sqlstate);
 extern const char *advl_state(const PGresult *res);
+extern const char *advl_severity(const PGresult *res);
 extern void advl_notice(void *arg, const PGresult *res);
 
 /* === key.c === */

@@ -181,10 +181,7 @@ fatal_result(const advlock *h)
 {
 	for (int i = 0; i < h->op.nresults; i++)
 	{
-		const char *severity = PQresultErrorField(h->op.results[i],
-												  PG_DIAG_SEVERITY_NONLOCALIZED);
-
-		if (severity != NULL && strcmp(severity, "FATAL") == 0)
+		if (strcmp(advl_severity(h->op.results[i]), "FATAL") == 0)
 			return h->op.results[i];
 	}
 	return NULL;
