@@ -6,8 +6,8 @@
  * The server reserves a segment by posix_fallocate().  Here that answers as it
  * does on a file system without space, once all processes together have been
  * given as many bytes as stand in the file $SMALL_MEMORY.  What is freed is not
- * given again.  Without that file, the process that starts a server is given
- * all it wants, and those that it forks nothing.
+ * given again.  Without that file, sessions are given nothing, and all else that
+ * a server consists of what it wants.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -25,14 +25,6 @@
 #include <unistd.h>
 
 typedef _Atomic long long Bytes;
-
-static pid_t executed;
-
-static void __attribute__((constructor))
-note_process(void)
-{
-	executed = getpid();
-}
 
 static Bytes *
 bytes_left(void)
@@ -59,12 +51,21 @@ is_in_memory(int fd)
 		strncmp(target, "/dev/shm/", strlen("/dev/shm/")) == 0;
 }
 
+/* Is this a session?  By the database, a variable of the server's. */
+static int
+in_session(void)
+{
+	unsigned int *database = dlsym(RTLD_DEFAULT, "MyDatabaseId");
+
+	return database && *database != 0;
+}
+
 /* Take so many bytes; false if there are not as many left. */
 static int
 take(long long bytes)
 {
 	if (!getenv("SMALL_MEMORY"))
-		return getpid() == executed;
+		return !in_session();
 	if (atomic_fetch_sub(bytes_left(), bytes) >= bytes)
 		return 1;
 	atomic_fetch_add(bytes_left(), bytes);
