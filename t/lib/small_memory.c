@@ -51,13 +51,14 @@ is_in_memory(int fd)
 		strncmp(target, "/dev/shm/", strlen("/dev/shm/")) == 0;
 }
 
-/* Is this a session?  By the database, a variable of the server's. */
+/* Is this a session of a server that has started?  By its own variables. */
 static int
 in_session(void)
 {
 	unsigned int *database = dlsym(RTLD_DEFAULT, "MyDatabaseId");
+	_Bool	   *started = dlsym(RTLD_DEFAULT, "IsUnderPostmaster");
 
-	return database && *database != 0;
+	return database && *database != 0 && started && *started;
 }
 
 /* Take so many bytes; false if there are not as many left. */
