@@ -143,6 +143,13 @@ is(counts('secret'), '', 'not tracked, not known');
 
 # === Without the registry, everything but names and statistics works ===
 
+# === Leases ===
+
+is(session($node)->query("SELECT advisory_lock.acquire_lease('leased', '1 min') > 0"), 't', 'a lease');
+is(counts('leased'), '1|0|0', 'is an acquisition');
+is(session($node)->query("SELECT advisory_lock.acquire_lease('leased', '1 min') IS NULL"), 't', 'who does not get one');
+is(counts('leased'), '1|0|1', 'has given up');
+
 SKIP:
 {
 	skip 'the registry needs no preloading here', 6 if $node->pg_version >= 17;
