@@ -54,33 +54,42 @@ sub went_off
 my $observer = session($node);
 $observer->query("SELECT advisory_lock.lock('old ' || i), advisory_lock.unlock('old ' || i) FROM generate_series(1, $NAMES) i");
 
-# Has each allocation of a call fail, in a session that is new at first; each
-# call uses names that nobody has used.  What comes after the function, in which
-# a result is sent say, can fail as well, so results are to be small.
+# Has one allocation after the other of a call fail until there are no more, in
+# a session that is new and then once more in the same: then each call needs the
+# same allocations.  Each uses names that nobody has used.  What comes after the
+# function, in which a result is sent say, can fail as well, so results are to
+# be small.
 sub sweep
 {
 	my ($what, $call) = @_;
 	my $session = session($node);
+	my @wrong;
+
+	my $failed = fail_each($session, $call, 'new', \@wrong) + fail_each($session, $call, 'warm', \@wrong);
+	$session->quit;
+	cmp_ok($failed, '>', 0, "$what fails by $failed of its allocations");
+	is_deeply(\@wrong, [], 'and holds all or nothing');
+	return;
+}
+
+sub fail_each
+{
+	my ($session, $call, $round, $wrong) = @_;
 	my $held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = " . $session->pid;
-	my ($failed, @wrong) = (0);
 
 	for (my $n = 1;; $n++)
 	{
 		arm($session->pid, $n);
-		my $state = $session->sqlstate_of($call =~ s/NUMBER/$n/gr);
+		my $state = $session->sqlstate_of($call =~ s/NUMBER/$round $n/gr);
 		my $messages = $session->messages;
 		my $went_off = went_off();
 		arm(0, 0);
 		my $left = $observer->query($held);
-		push @wrong, "$n: $state, $left held: $messages"
+		push @$wrong, "$n: $state, $left held: $messages"
 		  if $state eq '00000' ? !$left : $left || $state ne '53200';
 		$session->query('ROLLBACK; SELECT pg_advisory_unlock_all()');
-		last unless $went_off;
-		$failed++ if $state ne '00000';
+		return $n - 1 unless $went_off;
 	}
-	$session->quit;
-	cmp_ok($failed, '>', 0, "$what fails by $failed of its allocations");
-	is_deeply(\@wrong, [], 'and holds all or nothing');
 	return;
 }
 
