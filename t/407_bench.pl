@@ -1,7 +1,8 @@
 # Copyright (c) 2026 the advisory_lock authors
 #
 # bench/run measures, on a server that it starts and stops, and leaves figures
-# and pictures.  How fast anything is, is not tested.
+# and pictures; bench/leases measures on a server that is there.  How fast
+# anything is, is not tested; but that renewals leave no bloat is.
 
 use strict;
 use warnings FATAL => 'all';
@@ -48,5 +49,26 @@ SKIP:
 		like(slurp_file("$results/results-$table.svg"), qr/<svg.*<\/svg>/s, "a picture of $table");
 	}
 }
+
+# === Leases ===
+
+my $node = start_node('main');
+{
+	local @ENV{qw(PGHOST PGPORT PGDATABASE)} = ($node->host, $node->port, 'postgres');
+	local $ENV{TMPDIR} = $scratch;
+	my ($out, $err) = run_command([ 'bench/leases', '-s' ]);
+
+	is($err, '', 'bench/leases complains of nothing');
+	like($out, qr/^$_ +(\d+\.\d+ +){3}\d+ +\d+$/m, "the ratio of $_")
+		foreach 'renew', 'acquire', 'acquire and release';
+	my ($all, $hot) = $out =~ /^(\d+) renewals of 500 leases, \d+ a second: (\d+) HOT updates$/m;
+	cmp_ok($all, '>=', 2000, 'renewals are counted');
+	cmp_ok($hot, '>=', 0.99 * $all, 'they are HOT updates');
+	my ($table, $table_after, $index, $index_after) =
+	  $out =~ /^table (\d+) bytes before, (\d+) after; index (\d+) before, (\d+) after$/m;
+	cmp_ok($table_after, '<=', 1.1 * $table, 'the table has not grown');
+	cmp_ok($index_after, '<=', $index, 'nor has its index');
+}
+is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.leases'), '0', 'nothing is left');
 
 done_testing();
