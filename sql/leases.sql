@@ -120,7 +120,9 @@ SELECT token > :token AS ours, ticket = :second_ticket AS same, ahead FROM advis
 SELECT advisory_lock.terminate_holders('turn');
 SELECT advisory_lock.leave_lease_queue('turn', :second_ticket), advisory_lock.leave_lease_queue('turn', :third_ticket);
 SELECT count(*) FROM advisory_lock.lease_queue;
-SELECT advisory_lock.queue_lease('turn', '1 min', 1);
+-- A ticket from elsewhere is none.
+SELECT token > 0 AS had, ticket > 1 AS new, ahead FROM advisory_lock.queue_lease('turn', '1 min', 1);
+SELECT advisory_lock.terminate_holders('turn');
 
 -- Runs: the newest token counts.
 SELECT advisory_lock.last_run('job') IS NULL AS never;

@@ -144,6 +144,30 @@ is(lease_of('job', 'count(*)'), 0, 'nothing is left');
 }
 
 {
+	# Who loses its session while it waits keeps its place.
+	my $session = session($node);
+	my $sessions = "FROM pg_stat_activity WHERE application_name = 'withlock: place'";
+	my $log = PostgreSQL::Test::Utils::tempdir() . '/log';
+	my @waiters;
+	$session->query("SELECT advisory_lock.lock('place')");
+	foreach my $i (1, 2)
+	{
+		push @waiters, start_withlock('place', '--lease', '10s', '--', 'sh', '-c', "echo $i >> $log");
+		wait_until { sql('SELECT count(*) FROM advisory_lock.lease_queue') == $i } 'it waits';
+	}
+	my $tickets = sql("SELECT string_agg(ticket::text, ' ' ORDER BY ticket) FROM advisory_lock.lease_queue");
+	my $pids = sql("SELECT string_agg(pid::text, ', '), count(pg_terminate_backend(pid)) $sessions");
+	$pids =~ s/\|.*//;
+	wait_until { sql("SELECT count(*) = 2 $sessions AND pid NOT IN ($pids) AND query LIKE '%queue_lease%'") eq 't' }
+		'both ask again';
+	is(sql("SELECT string_agg(ticket::text, ' ' ORDER BY ticket) FROM advisory_lock.lease_queue"), $tickets,
+		'who loses its session while it waits keeps its place');
+	$session->query('SELECT advisory_lock.unlock_all()');
+	is($_->wait, 0, '... and gets the lease') foreach @waiters;
+	is(slurp_file($log), "1\n2\n", '... in its turn');
+}
+
+{
 	# Who is ended while it waits leaves neither a place nor a lease.
 	my $session = session($node);
 	$session->query("SELECT advisory_lock.lock('awaited')");

@@ -181,10 +181,7 @@ typedef struct advlock_options
 	 */
 	int			stop_ms;
 
-	/*
-	 * When a lease is given back earlier, others are kept off until so long
-	 * after it was had.
-	 */
+	/* Keep others off until so long after a lease was had, even if given back. */
 	int			at_least_ms;
 
 	/*
@@ -192,6 +189,9 @@ typedef struct advlock_options
 	 * over; NULL: program, role and address, as the server knows them.
 	 */
 	const char *holder;
+
+	/* 0, or that of the same role's handle whose session was lost in the queue */
+	int64_t		lease_ticket;
 
 	int			reserved[8];
 } advlock_options;
@@ -450,11 +450,11 @@ extern advlock_result advlock_is_due(advlock *h, const char *name, int within_ms
  */
 extern advlock_result advlock_record_run(advlock *h, const char *name);
 
-/*
- * For how many ms the lease of this handle is certain to last, by this host's
- * clock, which began before the request was sent; 0 if it holds none.
- */
+/* For how many ms the lease is certain to last, since its request; 0: none held. */
 extern int	advlock_lease_left_ms(const advlock *h);
+
+/* The place in the queue for a lease, kept for 10 s by the server; 0: none. */
+extern int64_t advlock_lease_ticket(const advlock *h);
 
 /* === Without blocking === */
 

@@ -132,7 +132,6 @@ typedef struct advl_lease
 	int			duration_ms;
 	int			stop_ms;		/* what the caller needs to stop, before it ends */
 	int			at_least_ms;
-	int64_t		ticket;			/* our place in the queue; 0: none yet */
 	int64_t		asked_at;		/* when the last request was sent */
 	int64_t		until;			/* the end, if it is not renewed */
 
@@ -257,6 +256,7 @@ struct advlock
 	advl_text	notices_read;	/* what advlock_notice() returned */
 	advl_lock  *held;			/* latest first */
 	advl_lease *lease;			/* by which it is held, without a session; or NULL */
+	int64_t		ticket;			/* our place in the queue for one; 0: none */
 	advl_operation op;
 	advl_probe	probe;
 

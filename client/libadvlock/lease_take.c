@@ -67,6 +67,7 @@ read_answer(const char *text, Answer *answer)
 static advlock_result
 left(advlock *h)
 {
+	h->ticket = 0;
 	return advl_busy(h, h->op.wanted);
 }
 
@@ -77,7 +78,7 @@ leave(advlock *h)
 	advl_number ticket;
 	advl_statement statement = {leave_sql[advl_is_superuser(h)], 2, {h->op.wanted->name, ticket}, true};
 
-	snprintf(ticket, sizeof(ticket), "%lld", (long long) h->op.lease->ticket);
+	snprintf(ticket, sizeof(ticket), "%lld", (long long) h->ticket);
 	return advl_send(h, &statement, 1, left, LEAVE_MS);
 }
 
@@ -91,7 +92,7 @@ ask_again(advlock *h, const Answer *answer)
 	int			pause = answer->ahead > 0 ? OTHERS_ASK_EVERY_MS : NEXT_ASKS_EVERY_MS;
 	int			left_ms = advl_remaining(h->op.deadline);
 
-	h->op.lease->ticket = answer->ticket;
+	h->ticket = answer->ticket;
 	if (left_ms == 0)
 		return leave(h);
 	return advl_sleep(h, left_ms < 0 || left_ms > pause ? pause : left_ms, ask);
@@ -109,6 +110,7 @@ asked(advlock *h)
 		return advl_lose_because(h, "the server's answer to queue_lease() makes no sense");
 	if (answer.token == 0)
 		return ask_again(h, &answer);
+	h->ticket = 0;
 	h->op.wanted->token = answer.token;
 	return advl_keep_lease(h);
 }
@@ -120,10 +122,10 @@ ask(advlock *h)
 	advl_number duration,
 				ticket;
 	advl_statement statement = {ask_sql[advl_is_superuser(h)], 4,
-	{h->op.wanted->name, duration, lease->ticket == 0 ? NULL : ticket, h->op.options.holder}, true};
+	{h->op.wanted->name, duration, h->ticket == 0 ? NULL : ticket, h->op.options.holder}, true};
 
 	snprintf(duration, sizeof(duration), "%d milliseconds", lease->duration_ms);
-	snprintf(ticket, sizeof(ticket), "%lld", (long long) lease->ticket);
+	snprintf(ticket, sizeof(ticket), "%lld", (long long) h->ticket);
 	lease->asked_at = now_ms();
 	return advl_send(h, &statement, 1, asked, ADVL_ANSWER_MS);
 }
@@ -145,5 +147,12 @@ advl_take_lease(advlock *h)
 	h->op.lease->duration_ms = o->lease_ms;
 	h->op.lease->stop_ms = o->stop_ms;
 	h->op.lease->at_least_ms = o->at_least_ms;
+	h->ticket = o->lease_ticket;
 	return ask(h);
+}
+
+int64_t
+advlock_lease_ticket(const advlock *h)
+{
+	return h == NULL ? 0 : h->ticket;
 }

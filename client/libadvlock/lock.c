@@ -57,8 +57,8 @@ check_options(advlock *h, const advlock_options *o, bool many)
 						 "several locks can only be taken in exclusive mode");
 	if (o->lease_ms != 0)
 		return check_lease(h, o, many);
-	if (o->stop_ms != 0 || o->at_least_ms != 0)
-		return advl_fail(h, ADVLOCK_INVALID, "stop_ms and at_least_ms are for leases");
+	if (o->stop_ms != 0 || o->at_least_ms != 0 || o->lease_ticket != 0)
+		return advl_fail(h, ADVLOCK_INVALID, "stop_ms, at_least_ms and lease_ticket are for leases");
 	if (h->options.transaction && (many || o->permits > 0))
 		return advl_fail(h, ADVLOCK_INVALID,
 						 "several locks and permits cannot be taken in transaction mode");

@@ -99,7 +99,8 @@ wait_enter(Run *run)
 	run->give_up_at = has_deadline(run) ? run->deadline + SERVER_HEADSTART_MS : NEVER;
 	waiting_begin(&run->waiting, run->options, run->conninfo, &run->terminal,
 				  run->session);
-	wait_on_result(run, session_start_lock(run->session, run->options, left));
+	wait_on_result(run, session_start_lock(run->session, run->options, left,
+										   run->lease_ticket));
 }
 
 /* The time ran out: tell who holds the lock and how to end that. */

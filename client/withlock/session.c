@@ -43,7 +43,8 @@ session_start(const Options *options, const char *conninfo, int timeout_ms,
 }
 
 advlock_result
-session_start_lock(advlock *session, const Options *options, int timeout_ms)
+session_start_lock(advlock *session, const Options *options, int timeout_ms,
+				   int64_t lease_ticket)
 {
 	advlock_options how;
 
@@ -59,6 +60,7 @@ session_start_lock(advlock *session, const Options *options, int timeout_ms)
 		how.stop_ms = options->grace_ms + LEASE_MARGIN_MS(options->lease_ms);
 		how.at_least_ms = options->at_least_ms;
 		how.holder = options->holder;
+		how.lease_ticket = lease_ticket;
 	}
 	if (options->name_count > 1)
 		return advlock_start_lock_many(session, options->names,

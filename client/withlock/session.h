@@ -19,9 +19,12 @@
 extern advlock *session_start(const Options *options, const char *conninfo,
 							  int timeout_ms, int first_host);
 
-/* Begin to take all that the options ask for, within timeout_ms. */
+/*
+ * Begin to take all that the options ask for, within timeout_ms; a lease from
+ * the place in the queue that lease_ticket stands for, 0 from the last.
+ */
 extern advlock_result session_start_lock(advlock *session, const Options *options,
-										 int timeout_ms);
+										 int timeout_ms, int64_t lease_ticket);
 
 /* What withlock exits with when the result keeps it from going on. */
 extern int	session_failure_status(const Options *options, advlock_result result);

@@ -36,6 +36,8 @@ run_close_session(Run *run)
 {
 	PQclear(run->answer);
 	run->answer = NULL;
+	if (advlock_lease_ticket(run->session) != 0)
+		run->lease_ticket = advlock_lease_ticket(run->session);
 	advlock_close(run->session);
 	run->session = NULL;
 }

@@ -70,6 +70,7 @@ typedef struct Run
 	int64_t		give_up_at;		/* the same while waiting */
 	int64_t		back_off_until;
 	int			first_host;		/* of those in conninfo, to begin with */
+	int64_t		lease_ticket;	/* our place in the queue when a session was lost */
 	int			attempts;		/* failed ones in a row */
 	int64_t		trouble_since;	/* the first of them; NEVER: none */
 	char	   *last_trouble;	/* what was said about the last one, or NULL */

@@ -114,19 +114,14 @@ ask_queue(OwnerQuery *query, const NamedLock *lock, int64 ticket)
 
 /*
  * The ticket that was passed, or a new one for who has none: what is not in
- * the queue as the caller's would be a place that he has chosen himself.
+ * the queue as the caller's was given elsewhere, perhaps by a server before a
+ * failover, or is a place that he has chosen himself.
  */
 static int64
 ticket_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 {
 	if (PG_ARGISNULL(argno))
 		return token_draw();
-	if (!token_was_issued(PG_GETARG_INT64(argno)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("ticket " INT64_FORMAT " for the lease of \"%s\" was never issued",
-						PG_GETARG_INT64(argno), lock->name),
-				 errhint("Pass NULL at first, and then what advisory_lock.queue_lease() returned.")));
 	return ask_queue(&known_query, lock, PG_GETARG_INT64(argno)) > 0 ?
 		PG_GETARG_INT64(argno) : token_draw();
 }
