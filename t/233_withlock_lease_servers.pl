@@ -5,7 +5,7 @@
 # the commands wrote and by the server's clock, and none is interrupted when
 # there is a server again in time.
 #
-# PG_TEST_EXTRA=servers ends it 200 times, which takes some ten minutes.
+# PG_TEST_EXTRA=servers ends it 200 times, which takes 25 minutes on a busy machine.
 
 use strict;
 use warnings FATAL => 'all';
