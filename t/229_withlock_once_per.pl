@@ -20,12 +20,28 @@ my $directory = PostgreSQL::Test::Utils::tempdir();
 $node->safe_psql('postgres', 'CREATE DATABASE bare');
 $ENV{WITHLOCK_DB} = conninfo($node);
 
+# Hosts whose clocks differ by 3 s.
+my $clock = "$directory/skewed_clock.so";
+system($ENV{CC} // 'cc', '-O', '-shared', '-fPIC', '-o', $clock, 't/lib/skewed_clock.c', '-ldl') == 0
+  or BAIL_OUT('could not compile a library');
+
+sub skewed
+{
+	my ($host) = @_;
+
+	return { env => { LANG => 'C', LD_PRELOAD => $clock, SKEW_SECONDS => 3 * ($host - 3) } };
+}
+
 sub recorded
 {
 	my ($name) = @_;
 
 	return $node->safe_psql('postgres', "SELECT count(*) FROM advisory_lock.runs WHERE name = '$name'");
 }
+
+my @dates = map { start_program(skewed($_), 'date', '+%s') } 1, $STARTERS;
+$_->wait foreach @dates;
+cmp_ok($dates[1]->stdout - $dates[0]->stdout, '>', 3 * $STARTERS - 5, 'clocks can be skewed');
 
 foreach my $option (['--shared'], ['--permits', '2'], ['--also', 'y'], ['--transaction'])
 {
@@ -74,7 +90,7 @@ foreach my $way ([], ['--lease', '10s'])
 		my $log = "$directory/$round" . @$way;
 		append_to_file($log, '');
 		my @starters = map {
-			start_withlock({ env => { LANG => 'C' } }, "$name $round", @$way, '--once-per', '1h', '--', 'sh', '-c', "echo run >> $log")
+			start_withlock(skewed($_), "$name $round", @$way, '--once-per', '1h', '--', 'sh', '-c', "echo run >> $log")
 		} 1 .. $STARTERS;
 		my @failed = grep { $_->wait != 0 } @starters;
 		is(scalar @failed, 0, "round $round: none fails") if @failed || $round == 1;
