@@ -137,6 +137,6 @@ my $statements = start_pooler($node, 'statement', 2);
 $ended = withlock('x', '--db', "${statements}postgres", '--transaction', '-n', 'true');
 is($ended->status, 69, 'statement mode is refused with 69');
 like($ended->stderr, qr/lock "x": transaction blocks not allowed in statement pooling mode/, '... in the words of the pooler');
-is(withlock('x', '--db', "${statements}postgres", '--lease', '5s', 'true')->status, 0, '... and has room for a lease');
+is(withlock('leased', '--db', "${statements}postgres", '--lease', '5s', 'true')->status, 0, '... and has room for a lease');
 
 done_testing();
