@@ -34,6 +34,7 @@ static const advl_statement enter_limited[] = {
 	{.sql = "BEGIN"},
 	{.sql = LIMIT},
 };
+
 /*
  * Where the transaction could not even begin, ROLLBACK alone would be a
  * warning, which the caller's notice receiver may print.  AND CHAIN makes it

@@ -81,12 +81,10 @@ watch(const Guard *guard)
 {
 	struct pollfd fds[] = {{.fd = TO_WITHLOCK}, {.fd = TO_SERVER, .events = POLLRDHUP}};
 	pid_t		command = guard->command;
-	int			patience_ms = guard->grace_ms > 0 ? AFTER_GRACE_MS : AFTER_WITHLOCK_MS;
+	int			patience_ms = AFTER_WITHLOCK_MS;
 
-	if (patience_ms > INT_MAX - guard->grace_ms)
-		patience_ms = INT_MAX;
-	else
-		patience_ms += guard->grace_ms;
+	if (guard->grace_ms > 0)
+		patience_ms = guard->grace_ms > INT_MAX - AFTER_GRACE_MS ? INT_MAX : guard->grace_ms + AFTER_GRACE_MS;
 	prctl(PR_SET_NAME, "withlock-guard");
 	setpgid(0, 0);
 	close_range(TO_WITHLOCK + 1, ~0U, 0);
