@@ -57,6 +57,46 @@ is(kept_off('one', 'two'), '2', 'nor can one that wants all take it from who has
 is(kept_off(map { "other $_" } 1 .. $ROOM), '3', 'but only until it has as many as who has most');
 is(kept_off(@greedy), '3', 'who has as many then');
 
+# Both hold a shared lock, and are lost, the one who would lift it last or first.
+sub lose_shared
+{
+	my ($name, %delays) = @_;
+	my %sessions;
+
+	foreach my $role (sort keys %delays)
+	{
+		local $ENV{PGUSER} = $role;
+		$sessions{$role} = session($node);
+		$sessions{$role}->query("SELECT advisory_lock.lock_shared('$name')");
+		$sessions{$role}->query("SET advisory_lock.lock_delay = '$delays{$role}'");
+	}
+	foreach my $role (sort keys %delays)
+	{
+		my $pid = $sessions{$role}->pid;
+
+		$sessions{$role}->quit;
+		wait_until { $observer->query("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid") eq '0' }
+		'the session is gone';
+	}
+	return;
+}
+
+$observer->query('SELECT advisory_lock.terminate_holders(key1, key2) FROM advisory_lock.delayed_names()');
+lose_shared('shared 1', modest => '30min', other => '1h');
+lose_shared('shared 2', modest => '1h', other => '30min');
+foreach my $name ('shared 1', 'shared 2')
+{
+	foreach my $role (qw(modest other))
+	{
+		$observer->query("SET ROLE $role");
+		is($observer->sqlstate_of("SELECT advisory_lock.terminate_holders('$name')"), '42501',
+			"$role may not lift from $name what the other has left");
+		$observer->query('RESET ROLE');
+	}
+	$observer->query("SELECT advisory_lock.terminate_holders('$name')");
+	is(kept_off($name), '0', "but a superuser may lift it from $name");
+}
+
 # A name in the index of a table is locked by the process that analyzes it.
 $observer->query("ALTER DATABASE postgres SET advisory_lock.lock_delay = '1h'");
 $observer->query('SET ROLE greedy');

@@ -167,7 +167,11 @@ take_place(Putting *putting, int64 now)
 	return table_take(&putting->reg->delays);
 }
 
-/* Keep others off a key; nothing happens if there is no room. */
+/*
+ * Keep others off a key; nothing happens if there is no room.  Of a lock that
+ * was shared, sessions of two roles can be lost: neither role may lift what the
+ * other's left, whichever lasts longer, so only a superuser may.
+ */
 static void
 put(Putting *putting, LockKey key, int64 now, int64 until)
 {
@@ -182,13 +186,13 @@ put(Putting *putting, LockKey key, int64 now, int64 until)
 		delay->database = MyDatabaseId;
 		delay->key = key;
 		delay->until = 0;
+		delay->role = putting->role;
 		table_link(&reg->delays, delay, delay_hash(key));
 		pg_atomic_fetch_add_u32(&reg->state->kept_off, 1);
 	}
-	if (delay->until >= until)
-		return;					/* longer, and not ours to lift */
-	delay->until = until;
-	delay->role = putting->role;
+	delay->until = Max(delay->until, until);
+	if (delay->role != putting->role)
+		delay->role = BOOTSTRAP_SUPERUSERID;
 }
 
 /* Keep others off all keys that next() gives, until then. */
