@@ -84,6 +84,7 @@ build(advlock *h, advl_statement *statements, const char *sql, bool transaction,
 	else if (limited)
 		n = APPEND(statements, n, enter_limited);
 	h->op.asked_at = n;
+	h->op.ends_idle = limited && !transaction;
 	statements[n++] = advl_arrays_statement(&h->op.arrays, sql);
 	if (transaction)
 		n = APPEND(statements, n, leave_transaction);

@@ -108,10 +108,38 @@ unanswered(advlock *h)
 	return waited ? ADVLOCK_BUSY : r;
 }
 
+/* Is there a transaction that the last statement should have ended? */
+static bool
+is_left_open(const advlock *h)
+{
+	return h->op.ends_idle && h->op.nresults == h->op.nstatements &&
+		PQtransactionStatus(h->conn) != PQTRANS_IDLE;
+}
+
+/*
+ * That statement was canceled, or ran into a timeout of the session's.  A
+ * caller's connection must not be left in there: once more, with an answer in
+ * the place of that one.
+ */
+static advlock_result
+end_again(advlock *h)
+{
+	static const advl_statement rollback = {.sql = "ROLLBACK",.sync = true};
+
+	PQclear(h->op.results[--h->op.nresults]);
+	h->op.results[h->op.nresults] = NULL;
+	if (!queue_statements(h, &rollback, 1))
+		return advl_lose(h);
+	return ADVLOCK_WAITING;
+}
+
 /* The last answer is in: is there one for each statement? */
 static advlock_result
 collected(advlock *h)
 {
+	if (is_left_open(h))
+		return end_again(h);
+	h->op.ends_idle = false;
 	advl_probe_end(h);
 	if (h->op.nresults != h->op.nstatements || !PQexitPipelineMode(h->conn))
 		return advl_lose_because(h, "the server's answers do not match what it was asked");

@@ -161,6 +161,7 @@ typedef struct advl_operation
 	int64_t		wake_at;		/* also the end of waiting for fd */
 	int64_t		answer_by;		/* the server's time to answer */
 	int			syncs_left;
+	bool		ends_idle;		/* the exchange: in no transaction */
 	int			nstatements;
 	int			nresults;		/* as many when the handler is called */
 	PGresult   *results[ADVL_MAX_STATEMENTS];

@@ -27,6 +27,16 @@ spoil(const advlock *h, const char *text)
 	(void) query_on(advlock_connection(h), sql, NULL);
 }
 
+/* The server cannot read the next statement with this text. */
+static void
+garble(const advlock *h, const char *text)
+{
+	char		sql[100];
+
+	snprintf(sql, sizeof(sql), "SELECT 'garble %s'", text);
+	(void) query_on(advlock_connection(h), sql, NULL);
+}
+
 static void
 check_held(const advlock *h, const char *count)
 {
@@ -184,11 +194,30 @@ giving_back_is_tried_again(void)
 	for_both(again_and_again);
 }
 
+/* The caller's connection is not left in a transaction that is not his. */
+static void
+check_and_end(advlock *h)
+{
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	garble(h, "ROLLBACK");
+	check_result(h, advlock_check(h), ADVLOCK_OK);
+	check(PQtransactionStatus(advlock_connection(h)) == PQTRANS_IDLE);
+	check_result(h, advlock_check(h), ADVLOCK_OK);
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+}
+
+static void
+check_is_ended(void)
+{
+	for_both(check_and_end);
+}
+
 const test_case canceled_tests[] = {
 	{"lock_is_given_back", "spoiled", lock_is_given_back},
 	{"many_are_given_back", "spoiled", many_are_given_back},
 	{"lock_taken_again_is_released", "spoiled", lock_taken_again_is_released},
 	{"permit_is_given_back", "spoiled", permit_is_given_back},
+	{"check_is_ended", "spoiled", check_is_ended},
 	{"giving_back_is_tried_again", "spoiled", giving_back_is_tried_again},
 	{NULL, NULL, NULL}
 };

@@ -19,7 +19,12 @@ A client that has executed
 
 gets, in place of the next answer to a statement that contains the text, the
 error that a cancel is.  The server has done what it was asked for all the same,
-as when a cancel comes at its end.  Several of these come in turn.
+as when a cancel comes at its end.  Several of these come in turn.  After
+
+  SELECT 'garble TEXT'
+
+the server cannot read the next statement that contains the text, and has done
+nothing of it.
 
 =cut
 
@@ -144,6 +149,7 @@ sub messages
 sub from_client
 {
 	my ($talk, $buffer) = @_;
+	my $out = '';
 
 	# the first message has no type
 	if (!$talk->{started}++) { return $buffer; }
@@ -152,8 +158,23 @@ sub from_client
 	{
 		push @{ $talk->{statements} }, (unpack 'x5 Z* Z*')[1] if /^P/;
 		push @{ $talk->{statements} }, 'sync' if /^S/;
+		garble($talk, \$_) if /^P/;
+		$out .= $_;
 	}
-	return $buffer;
+	return $out;
+}
+
+# The message has the same length afterwards.
+sub garble
+{
+	my ($talk, $message) = @_;
+
+	if (defined $talk->{garble} && $$message =~ s/\Q$talk->{garble}\E/'?' x length $talk->{garble}/e)
+	{
+		delete $talk->{garble};
+	}
+	$talk->{garble} = $1 if $$message =~ /'garble (.*)'/;
+	return;
 }
 
 # What is sent on in place of a message.
