@@ -149,6 +149,8 @@ $node->safe_psql('postgres',
 	"SELECT advisory_lock.terminate_holders('leader')");
 $program[1]->pump until $out[1] =~ /^leading$/m;
 pass('and leads when the leader is gone');
+# Only then its input may end, which would end it too.
+$program[0]->pump while $program[0]->pumpable && $out[0] !~ /^lock was lost: .*\n/m;
 $program[0]->finish;
 like($out[0], qr/^lock was lost: /m, 'the old leader knows that it lost the lock');
 is($program[0]->full_result(0) >> 8, 1, 'and fails');

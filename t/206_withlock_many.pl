@@ -48,7 +48,7 @@ while (grep { !$_->has_ended } @loops)
 	}
 	select undef, undef, undef, 0.02;
 }
-cmp_ok($looks, '>', 100, 'commands were looked at while they ran');
+cmp_ok($looks, '>', 0, 'commands were looked at while they ran');
 is($zombies, 0, 'no zombie stays');
 foreach my $loop (@loops)
 {
