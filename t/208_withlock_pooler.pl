@@ -34,15 +34,34 @@ like($ended->stderr, qr/^withlock: hint: .*--transaction.*--allow-pooler/m, '...
 my $pair = start_pooler($node, 'transaction', 2);
 foreach my $database ('postgres', 'bare')
 {
-	my @transaction = ('x', '--db', "$pair$database", '--transaction');
-	my $holder = start_withlock(@transaction, '--', 'sleep', '60');
-	$holder->wait_command;
-	is(withlock(@transaction, '-n', 'true')->status, 75, "--transaction excludes through the pooler ($database)");
-	is(withlock('x', '-d', conninfo($node, $database), '-n', 'true')->status, 75, '... and without it');
-	kill 'TERM', $holder->pid;
-	$holder->wait;
-	is(withlock(@transaction, '-n', 'true')->status, 0, '... and frees the lock');
+	foreach my $lock (['x'], [ '--key', '72707369' ], [ '--key', '-7,8' ])
+	{
+		my @transaction = (@$lock, '--db', "$pair$database", '--transaction');
+		my $holder = start_withlock(@transaction, '--', 'sleep', '60');
+		$holder->wait_command;
+		is(withlock(@transaction, '-n', 'true')->status, 75, "--transaction excludes through the pooler (@$lock, $database)");
+		is(withlock(@$lock, '-d', conninfo($node, $database), '-n', 'true')->status, 75, '... and without it');
+		kill 'TERM', $holder->pid;
+		$holder->wait;
+		is(withlock(@transaction, '-n', 'true')->status, 0, '... and frees the lock');
+	}
 }
+
+# A tool's lock, which who takes it without us sees, and which is lost as a name's.
+my @prisma = ('--key', 'prisma', '--db', "${pair}postgres", '--transaction');
+is(withlock('--key', 'prisma', '--db', "${pair}postgres", 'true')->status, 69, 'a pooler is refused for a key, too');
+my $tool = session($node);
+my $migrations_off = start_withlock(@prisma, '--', 'sleep', '60');
+$migrations_off->wait_command;
+is($tool->query('SELECT pg_try_advisory_lock(72707369)'), 'f', 'a tool is kept off through the pooler');
+is($tool->query('SELECT advisory_lock.terminate_holders(72707369)'), 1, '... until its holder is ended');
+is($migrations_off->wait, 74, '... which notices');
+is($tool->query('SELECT pg_try_advisory_lock(72707369)'), 't', '... and the tool has the lock');
+is(withlock(@prisma, '-n', 'true')->status, 75, '... which keeps off who comes through the pooler');
+my $after_tool = start_withlock(@prisma, '--', 'echo', 'run');
+wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1' } 'one waits for the tool';
+$tool->quit;
+is($after_tool->wait, 0, '... and runs when the tool has ended');
 
 # One server connection for two clients: the second cannot even begin while
 # the first has its transaction open, so that the commands never overlap.

@@ -61,14 +61,26 @@ foreach my $case (
 	is(withlock('x', '-d', "$both connect_timeout=1", @who, @run)->stdout, "ran\n", '... with connect_timeout');
 	is(withlock('x', '-d', $both, @who, '-n', @run)->stdout, "ran\n", '... with neither, and not waiting for the lock');
 
-	my $leader = start_withlock('x', '-d', $both, @who, '--keep', '--lock-delay', '0', '--',
-		'sh', '-c', 'echo begin; exec sleep 1000');
-	$leader->wait_output(qr/begin\n/);
-	$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('x')");
-	$leader->wait_output(qr/begin\nbegin\n/);
-	pass('... with --keep, and again when the lock was lost');
-	kill 'TERM', $leader->pid;
-	$leader->wait;
+	# A tool's key is looked up where the lock is taken: on the host that can be used.
+	my @key = ('--key', 'prisma', '-d', $both, @who);
+	is(withlock(@key, '-t', '20s', @run)->stdout, "ran\n", '... a key of a tool, with -t');
+	my $keeper = session($node);
+	$keeper->query('SELECT pg_advisory_lock(72707369)');
+	is(withlock(@key, '-n', @run)->status, 75, '... a key of a tool that is held');
+	$keeper->quit;
+
+	foreach my $lock ([ "'x'", 'x' ], [ '72707369', '--key', 'prisma' ])
+	{
+		my ($argument, @lock) = @$lock;
+		my $leader = start_withlock(@lock, '-d', $both, @who, '--keep', '--lock-delay', '0', '--',
+			'sh', '-c', 'echo begin; exec sleep 1000');
+		$leader->wait_output(qr/begin\n/);
+		is($node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders($argument)"), 1, "... with --keep: @lock is held");
+		$leader->wait_output(qr/begin\nbegin\n/);
+		pass('... and again when it was lost');
+		kill 'TERM', $leader->pid;
+		$leader->wait;
+	}
 }
 
 # A pooler such as pgpool connects to the primary and sends what reads elsewhere.
