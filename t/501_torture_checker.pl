@@ -118,6 +118,7 @@ sees('P7', 'a waiter is not woken', samples('1:2:103:w:77', 1000, 2000, 3000, 41
 sees('', 'a waiter behind a holder is right', samples('1:2:101:h:0_1:2:103:w:77', 1000, 2000, 3000, 4100));
 sees('', 'a queue that moves is right', samples('1:2:103:w:77', 1000, 2000) . samples('1:2:104:w:78', 3000, 4100));
 sees('P7', 'a worker does not end', $good . "90 end 0 stuck - 0 0 session_(process_11)\n");
+sees('P7', 'a server that does not answer at the end is not taken for anything else', $good . "90 end 0 unanswered - 0 0 SELECT_1\n");
 
 # The sample shows that the second one waits before the third one asks.
 my $queue = <<'EOT';

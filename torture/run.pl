@@ -7,6 +7,8 @@
 use strict;
 use warnings FATAL => 'all';
 
+use File::Copy qw(copy);
+use File::Path qw(remove_tree);
 use FindBin;
 use Getopt::Long;
 use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../t/lib";
@@ -34,15 +36,22 @@ $opts{enough} = sub {
 $run = Torture::Run->new(%opts);
 my $begin = time;
 $run->torture($opts{seconds});
-my $history = read_history($run->{history});
-my $verdict = check($history, $run->{names});
-print report(\%opts, $run, $verdict, time - $begin);
-exit 0 unless @{ $verdict->{violations} };
-
+# Kept before it is judged: a checker that dies leaves the evidence.
 if ($opts{keep})
 {
 	mkdir $opts{keep};
-	system 'cp', $run->{history}, "$opts{keep}/history";
+	copy($run->{history}, "$opts{keep}/history") or die "$opts{keep}/history: $!\n";
+}
+my $history = read_history($run->{history});
+my $verdict = check($history, $run->{names});
+print report(\%opts, $run, $verdict, time - $begin);
+if (!@{ $verdict->{violations} })
+{
+	remove_tree($opts{keep}) if $opts{keep};
+	exit 0;
+}
+if ($opts{keep})
+{
 	draw("$opts{keep}/picture.svg", $history, $verdict->{violations});
 	print "History and picture are in $opts{keep}\n";
 }

@@ -410,6 +410,7 @@ sub check_said
 		lie => 'P5',
 		leak => 'P6',
 		stuck => 'P7',
+		unanswered => 'P7',
 		one_key => 'NAMES',
 		left_behind => 'PROCESS',
 		resource => 'P3');
