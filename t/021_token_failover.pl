@@ -2,6 +2,7 @@
 #
 # After a failover every token is above all of the former primary, though the
 # standby had not received its last ones, and though it goes on issuing some.
+# PG_TEST_EXTRA=stops promotes 20 standbys instead of two.
 
 use strict;
 use warnings FATAL => 'all';
@@ -50,6 +51,9 @@ SELECT count(advisory_lock.xact_lock('job ' || i)) FROM generate_series(1, 500) 
 SELECT pg_switch_wal();
 EOT
 	my $last = draw_token($primary);
+	my $missing = $primary->lsn('flush');
+	is($standby->safe_psql('postgres', "SELECT pg_last_wal_receive_lsn() < '$missing'"),
+		't', $standby->name . ': it lags');
 	$standby->promote;
 	$standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
 	  or die 'the standby is not promoted';
@@ -59,7 +63,8 @@ EOT
 my $primary = start_node('primary', init => [ allows_streaming => 1 ]);
 my $first = draw_token($primary);
 
-foreach my $name ('second', 'third')
+my $promotions = ($ENV{PG_TEST_EXTRA} // '') =~ /\bstops\b/ ? 20 : 2;
+foreach my $name (map { "standby_$_" } 1 .. $promotions)
 {
 	my $standby = start_standby($name, $primary);
 	my $last = fail_over($primary, $standby);
@@ -83,6 +88,7 @@ foreach my $name ('second', 'third')
 	is(session($standby)->sqlstate_of("SELECT advisory_lock.fence('job', $late)"),
 		'55000', "$name: a token of the former primary's is refused");
 
+	$primary->stop;
 	$primary = $standby;
 	$first = $new;
 }
