@@ -6,6 +6,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use Config;
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -53,6 +54,15 @@ is(withlock('x', 'nosuchcommand')->status, 127, '127: a command that is not in P
 is(withlock('x', '')->status, 127, '127: an empty command');
 is(withlock('x', '--', $file)->status, 126, '126: a file that is not executable');
 is(withlock('x', '--', '/tmp')->status, 126, '126: a directory');
+# In a PATH with a directory that cannot be searched, and with the current one,
+# execvp() says EACCES of both.
+my $closed = PostgreSQL::Test::Utils::tempdir() . '/closed';
+mkdir $closed, 0 or die $!;
+{
+	local $ENV{PATH} = "$ENV{PATH}:${closed}::" . dirname($file);
+	is(withlock('x', 'nosuchcommand')->status, 127, '127: nor in a PATH that cannot be searched');
+	is(withlock('x', 'not_executable')->status, 126, '126: there, but not executable');
+}
 is($node->safe_psql('postgres', "SELECT advisory_lock.is_locked('x')"),
 	'f', 'the lock is free after a command that could not be run');
 
