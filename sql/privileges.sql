@@ -19,7 +19,11 @@ SELECT advisory_lock.terminate_holders('a');
 SET advisory_lock.allow_standby = on;
 RESET advisory_lock.allow_standby;
 
--- But neither see nor forge a token other than by the functions.
+-- But not hide from the registry what it does.
+SET advisory_lock.track = off;
+SELECT set_config('advisory_lock.track', 'off', false);
+
+-- Nor see nor forge a token other than by the functions.
 TABLE advisory_lock.fences;
 INSERT INTO advisory_lock.fences VALUES ('a', 1, now(), current_user);
 UPDATE advisory_lock.fences SET token = 1;

@@ -18,6 +18,11 @@ use Withlock;
 my $node = start_node('main');
 $ENV{WITHLOCK_DB} = conninfo($node);
 
+# No shell sees the command, nor is one word of it taken apart
+my @words = ('; echo shell', '$(echo shell)', '`echo shell`', '$HOME', '*', '~', 'a  b', '', "line\nend", '>file', '%s', '--', '-t', '"', q{'});
+is(withlock('x', '--', 'perl', '-e', 'print map { "<$_>" } @ARGV', '--', @words)->stdout,
+	join('', map { "<$_>" } @words), 'the command gets its words as they were given');
+
 # W14: no descriptor of ours
 my @list = ('sh', '-c', 'ls /proc/self/fd | tr "\n" " "');
 my $plain = start_program({}, @list);
