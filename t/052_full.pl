@@ -68,6 +68,20 @@ cmp_ok(counter('evicted'), '>', 4000, 'names nobody holds make way');
 run_names();
 is(segment_bytes(), $before, 'memory stays flat');
 
+# Sessions that make room look at a lock at the same time, and one that leaves
+# is not to be taken for the holder's leaving.
+{
+	my $raw = "FROM generate_series(1, 20) AS i, advisory_lock.key('raw ' || i) AS k";
+	$raw_holder->query("SELECT advisory_lock.lock('raw ' || i), advisory_lock.unlock('raw ' || i),"
+		. " pg_advisory_lock(k.key1, k.key2) $raw");
+	command_ok(
+		[ 'pgbench', '-n', '-c', 16, '-j', 2, '-T', 5, '-f', $script, '-h', $node->host, '-p', $node->port, 'postgres' ],
+		'16 sessions make room');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM advisory_lock.locks WHERE name LIKE 'raw %'"),
+		'20', 'no name of a lock that is held without the extension makes way');
+	$raw_holder->query("SELECT pg_advisory_unlock(k.key1, k.key2) $raw");
+}
+
 # More held names than there is room for: the rest is not known, and counted.
 my $untracked = counter('untracked');
 $holder->query("SELECT advisory_lock.lock_many(ARRAY(SELECT 'more ' || i FROM generate_series(1, 100) i))");

@@ -137,9 +137,24 @@ read_id(Registry *reg, Place place, NameId *id)
 }
 
 /*
+ * Does anybody hold or await the lock, but for looks at it?  We do not lock the
+ * lock manager's table, and it changes the sum of requests and those of a mode
+ * one after the other; so each mode is looked at by itself.
+ */
+static bool
+is_requested(const LOCK *lock)
+{
+	for (LOCKMODE mode = AccessShareLock + 1; mode <= MaxLockMode; mode++)
+	{
+		if (lock->requested[mode] != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Unlink an entry if it still has that name and nobody holds or awaits the
- * lock, by the lock manager's word: all that is asked of it are looks at it,
- * one of them ours.
+ * lock, by the lock manager's word.
  *
  * First comes that look, then the one at the pins: whoever is granted the lock
  * between the two has pinned the name, or finds that it is not known.
@@ -153,7 +168,7 @@ unlink_if_unused(Registry *reg, NameEntry *entry, const NameId *id, const LOCK *
 
 	LWLockAcquire(partition, LW_EXCLUSIVE);
 	unused = table_linked(entry, hash) && name_id_equal(&entry->id, id) &&
-		lock->nRequested == lock->requested[AccessShareLock] &&
+		!is_requested(lock) &&
 		close_to_pins(reg, table_place(&reg->names, entry), entry);
 	if (unused)
 	{
