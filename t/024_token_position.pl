@@ -163,7 +163,28 @@ sub check_clock
 	$session->query("BEGIN; DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock; $TOKEN; ROLLBACK");
 	$session->query("SELECT advisory_lock.unlock('job')");
 	cmp_ok($session->query($TOKEN), '>', $before, "$name: and when that is rolled back");
+
+	# As fast as it goes, many times a second.
+	my @tokens = map
+	{
+		$session->query('DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
+		$session->query("SELECT advisory_lock.xact_lock('again')");
+	} 1 .. 50;
+	is(scalar(grep { $tokens[ $_ - 1 ] >= $tokens[$_] } 1 .. $#tokens), 0, "$name: and fifty times in a row");
 	$session->quit;
+
+	# A crash skips the rest of a block, which puts the counter ahead of the clock.
+	$node->stop('immediate');
+	$node->start;
+	$before = draw($node, 'anew');
+	cmp_ok($before, '>', $tokens[-1], "$name: a crash skips tokens");
+	wait_for_clock($node, $before) or die 'the clock stands still';
+	draw($node, 'anew');
+	$node->stop('immediate');
+	$node->start;
+	$before = draw($node, 'anew');
+	$node->safe_psql('anew', 'DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
+	cmp_ok(draw($node, 'anew'), '>', $before, "$name: and the extension made anew right after a crash is above them");
 	$node->safe_psql('postgres', 'DROP DATABASE anew');
 	return;
 }

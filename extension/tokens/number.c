@@ -12,11 +12,14 @@
  * which had been promoted, and restored on a new one.
  *
  * Within these the counter never falls.  It counts, and follows the clock as
- * far as that is ahead: the counter's upper 32 bits are seconds since 2026,
- * the lower 16 bits begin at random.  So histories that know nothing of each
- * other are in order too, if their clocks are: an extension that was dropped
- * and created again, a logical replica that takes over, a dump that is
- * restored elsewhere, a timeline that was discarded and is used again.
+ * far as that is ahead: 65,536 to each second since 2026 began.  So histories
+ * that know nothing of each other are in order too, if their clocks are: an
+ * extension that was dropped and created again, a logical replica that takes
+ * over, a dump that is restored elsewhere, a timeline that was discarded and
+ * is used again.
+ *
+ * A history can be ahead of the clock by what a crash made it skip.  So a new
+ * one begins by more than that ahead of it.
  *
  * A clock that is wrong does no harm within one history.  Behind, it is not
  * followed, and the counter counts on.  Ahead, it lifts the counter to the
@@ -31,7 +34,6 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
-#include "port.h"
 #include "utils/timestamp.h"
 
 #include "tokens/number.h"
@@ -44,12 +46,15 @@
 #define MAX_TIMELINE ((INT64CONST(1) << TIMELINE_BITS) - 1)
 #define MAX_EPOCH ((INT64CONST(1) << EPOCH_BITS) - 1)
 
-/* Tokens to a second of the clock */
-#define RANDOM_BITS 16
+/* Tokens to a second of the clock, by bits */
+#define SECOND_BITS 16
+
+/* How far ahead of the clock a new history begins: so many seconds */
+#define NEW_AHEAD 2
 
 /* From 2000-01-01, PostgreSQL's own, to 2026-01-01 */
 #define CLOCK_BEGIN (INT64CONST(9497) * SECS_PER_DAY)
-#define MAX_CLOCK ((INT64CONST(1) << (COUNTER_BITS - RANDOM_BITS - 1)) - 1)
+#define MAX_CLOCK ((INT64CONST(1) << (COUNTER_BITS - SECOND_BITS - 1)) - 1)
 
 static int64
 timeline_of(int64 number)
@@ -87,12 +92,20 @@ prefix_after(int64 last)
 int64
 clock_counter(void)
 {
-	int64		seconds = GetCurrentTimestamp() / USECS_PER_SEC - CLOCK_BEGIN;
-	uint16		within = 0;
+	TimestampTz now = GetCurrentTimestamp() - CLOCK_BEGIN * USECS_PER_SEC;
+	int64		seconds = now / USECS_PER_SEC;
+	int64		usecs = now % USECS_PER_SEC;
 
-	/* What cannot be had need not be random: it only tells servers apart. */
-	(void) pg_strong_random(&within, sizeof(within));
-	return Min(Max(seconds, 0), MAX_CLOCK) << RANDOM_BITS | within;
+	if (now < 0)
+		return 0;
+	return Min(seconds, MAX_CLOCK) << SECOND_BITS | (usecs << SECOND_BITS) / USECS_PER_SEC;
+}
+
+/* Where it says that of a new history should be, which may follow another. */
+int64
+clock_counter_of_new(int64 clock)
+{
+	return clock + (NEW_AHEAD << SECOND_BITS);
 }
 
 /*

@@ -14,6 +14,7 @@
 #define NO_TOKEN INT64CONST(0)
 
 extern int64 clock_counter(void);
+extern int64 clock_counter_of_new(int64 clock);
 extern int64 number_after(int64 last, int64 clock, int64 count);
 extern bool number_can_be_token(int64 number);
 extern bool number_of_the_past(int64 number, int64 last);

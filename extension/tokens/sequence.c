@@ -269,8 +269,11 @@ static int64
 reserve_anew(SequencePage *seq, int64 count, int64 above, int64 clock)
 {
 	int64		ahead = Max(count, TOKENS_LOGGED_AHEAD);
-	int64		first = number_after(Max(last_reserved(seq->data), above), clock, ahead);
+	int64		first;
 
+	if (!seq->data->is_called)
+		clock = clock_counter_of_new(clock);
+	first = number_after(Max(last_reserved(seq->data), above), clock, ahead);
 	if (first == NO_TOKEN)
 		return NO_TOKEN;
 	log_last_reserved(seq, first + ahead - 1);
