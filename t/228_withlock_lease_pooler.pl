@@ -9,6 +9,7 @@ use warnings FATAL => 'all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use AdvisoryLock;
 use Withlock;
@@ -52,6 +53,23 @@ is($others, 20, 'others are served meanwhile');
 cmp_ok(sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()}),
 	'<=', 2, 'the server has two sessions at most');
 cmp_ok(sql(q{SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'}), '==', 0, '... and no transaction stays open');
+
+# Server connections that are a client's at this moment, by the pooler's word.
+sub occupied
+{
+	my ($pools) = run_command([ 'psql', '-XA', '-d', $ENV{WITHLOCK_DB} =~ s/user=\S+ dbname=.*/user=pgbouncer dbname=pgbouncer/r, '-c', 'SHOW POOLS' ]);
+	my ($titles, @pools) = map { [ split /\|/ ] } split /\n/, $pools;
+	my ($active) = grep { $titles->[$_] eq 'sv_active' } 0 .. $#$titles;
+	my ($pool) = grep { $_->[0] eq 'postgres' } @pools;
+
+	return $pool->[$active];
+}
+
+# What all of them ask for together leaves the pool alone most of the time.
+my @looks = map { sleep 0.02; occupied() } 1 .. 100;
+my $free = grep { $_ == 0 } @looks;
+note "no connection to the server is occupied at $free of 100 looks";
+cmp_ok($free, '>', 10, 'a server connection is occupied for moments only');
 
 kill 'TERM', $holder->pid;
 is($holder->wait, 128 + 15, 'the holder is ended');
