@@ -155,6 +155,24 @@ wait_until { process_state($command) eq 'Z' } 'the command has ended';
 kill 'CONT', $running->pid;
 is($running->wait, 74, 'a guard that was killed is replaced');
 
+# ... and also when the lock is lost already, and the command has its grace:
+# by the session, and by a lease that was ended.
+foreach my $lease (0, 1)
+{
+	$running = start_stubborn('--grace', '3s', $lease ? ('--lease', '10s') : ('--lock-delay', '4s'));
+	$command = $running->wait_command;
+	$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('$lock')");
+	$running->wait_output(qr/told/);
+	my $guard = guard_of($running);
+	kill 'KILL', $guard;
+	wait_until { !kill 0, $guard } 'the guard is gone, and cleared away';
+	isnt(guard_of($running), $guard, 'a guard that is killed during the grace is replaced');
+	stop_withlock($running);
+	wait_until { process_state($command) eq 'Z' } 'the command has ended';
+	kill 'CONT', $running->pid;
+	is($running->wait, 74, '... and ends the command when the grace is over');
+}
+
 # A signal for everybody is none for it
 $running = start_stubborn('--lock-delay', '0');
 my $guard = guard_of($running);

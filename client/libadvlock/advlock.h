@@ -113,7 +113,7 @@ typedef struct advlock_open_options
 	 * Hold transaction-level locks inside one open transaction, for poolers
 	 * in transaction mode.  The first lock begins it; advlock_unlock() commits
 	 * it, which releases every lock of the handle.  Permits and several locks
-	 * at once are not to be had in this mode, nor is lock_delay_ms.
+	 * at once are not to be had in this mode.
 	 */
 	int			transaction;
 
@@ -158,8 +158,9 @@ typedef struct advlock_options
 	/*
 	 * Keep others off the name for so long when this session ends without
 	 * unlocking; -1: leave the session's setting.  It stays in force for the
-	 * session.  At most ADVLOCK_MAX_LOCK_DELAY_MS.  Without effect unless
-	 * advlock_has_registry().
+	 * session.  At most ADVLOCK_MAX_LOCK_DELAY_MS; without effect unless
+	 * advlock_has_registry().  So long after a server's start we wait, too:
+	 * all that it does to a lease or a transaction's lock.
 	 */
 	int			lock_delay_ms;
 

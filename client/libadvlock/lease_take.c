@@ -38,6 +38,10 @@
 #define LEAVE(guarded) \
 	"SELECT " guarded("advisory_lock.leave_lease_queue(" ADVL_NAME ", CAST($2 AS pg_catalog.int8))", "bool")
 
+/* For the transaction of the question alone: a pooler's session is shared. */
+static const char delay_sql[] =
+"SELECT pg_catalog.set_config('advisory_lock.lock_delay', CAST($1 AS pg_catalog.text), true)";
+
 /* [for superusers] */
 static const char *const ask_sql[2] = {ASK(ADVL_UNGUARDED), ASK(ADVL_GUARDED)};
 static const char *const leave_sql[2] = {LEAVE(ADVL_UNGUARDED), LEAVE(ADVL_GUARDED)};
@@ -101,7 +105,7 @@ ask_again(advlock *h, const Answer *answer)
 static advlock_result
 asked(advlock *h)
 {
-	const PGresult *row = h->op.results[0];
+	const PGresult *row = h->op.results[h->op.nresults - 1];
 	Answer		answer;
 
 	if (!advl_rows(row))
@@ -119,15 +123,22 @@ static advlock_result
 ask(advlock *h)
 {
 	advl_lease *lease = h->op.lease;
-	advl_number duration,
+	advl_number delay,
+				duration,
 				ticket;
-	advl_statement statement = {ask_sql[advl_is_superuser(h)], 4,
-	{h->op.wanted->name, duration, h->ticket == 0 ? NULL : ticket, h->op.options.holder}, true};
+	advl_statement statements[2];
+	int			n = 0;
+
+	snprintf(delay, sizeof(delay), "%d", h->op.options.lock_delay_ms);
+	if (h->op.options.lock_delay_ms >= 0)
+		statements[n++] = (advl_statement) {delay_sql, 1, {delay}, false};
+	statements[n++] = (advl_statement) {ask_sql[advl_is_superuser(h)], 4,
+		{h->op.wanted->name, duration, h->ticket == 0 ? NULL : ticket, h->op.options.holder}, true};
 
 	snprintf(duration, sizeof(duration), "%d milliseconds", lease->duration_ms);
 	snprintf(ticket, sizeof(ticket), "%lld", (long long) h->ticket);
 	lease->asked_at = now_ms();
-	return advl_send(h, &statement, 1, asked, ADVL_ANSWER_MS);
+	return advl_send(h, statements, n, asked, ADVL_ANSWER_MS);
 }
 
 /*

@@ -31,8 +31,8 @@ check_lease(advlock *h, const advlock_options *o, bool many)
 	if (o->at_least_ms < 0 || o->at_least_ms > ADVLOCK_MAX_LEASE_MS)
 		return advl_fail(h, ADVLOCK_INVALID, "time to keep others off must be 0 to %d ms: %d ms",
 						 ADVLOCK_MAX_LEASE_MS, o->at_least_ms);
-	if (many || o->permits > 0 || o->shared || o->lock_delay_ms > 0)
-		return advl_fail(h, ADVLOCK_INVALID, "a lease is of one name, exclusive and without a delay");
+	if (many || o->permits > 0 || o->shared)
+		return advl_fail(h, ADVLOCK_INVALID, "a lease is of one name and exclusive");
 	if (!h->own_conn || h->held != NULL)
 		return advl_fail(h, ADVLOCK_INVALID, "a lease needs a handle of its own");
 	return ADVLOCK_OK;

@@ -16,14 +16,19 @@
 #include "libadvlock/internal.h"
 #include "libadvlock/statements.h"
 
-/* Settings for the transaction; $1 is how long core's functions may wait. */
+/*
+ * Settings for the transaction; $1 is how long core's functions may wait.  The
+ * extension need not be loaded yet for its own, which is left alone if $2 is NULL.
+ */
 static const char settings_sql[] =
 "SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, true))"
 " FROM (VALUES"
 " ('statement_timeout', '0'), ('lock_timeout', CAST($1 AS pg_catalog.text)),"
-" ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0')"
+" ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'),"
+" ('advisory_lock.lock_delay', CAST($2 AS pg_catalog.text))"
 ") AS s(name, value)"
-" WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL";
+" WHERE s.value IS NOT NULL AND (pg_catalog.current_setting(s.name, true) IS NOT NULL"
+" OR s.name OPERATOR(pg_catalog.=) 'advisory_lock.lock_delay')";
 
 /* How a lock of one kind is taken and looked at; $1 is its name or key. */
 typedef struct statements
@@ -156,13 +161,16 @@ attempt(advlock *h, const advl_statement *take, const char *lock_timeout,
 		const char *look)
 {
 	const advl_lock *lock = h->op.wanted;
+	bool		delays = h->way->extension && h->op.options.lock_delay_ms >= 0;
+	advl_number delay;
 	advl_statement statements[4] = {
 		{.sql = advl_in_transaction(h) ? "SAVEPOINT advlock" : begin_sql(h)},
-		{settings_sql, 1, {lock_timeout}, false},
+		{settings_sql, 2, {lock_timeout, delays ? delay : NULL}, false},
 		*take,
 		{look, 2, {advl_parameter(lock), advl_mode_text(lock)}, true},
 	};
 
+	snprintf(delay, sizeof(delay), "%d", h->op.options.lock_delay_ms);
 	return advl_send(h, statements, 4, attempted, advl_attempt_ms(h));
 }
 

@@ -160,17 +160,32 @@ guard_extend(const Guard *guard, int64_t dead_by)
 		__atomic_store_n(guard->time, dead_by + AFTER_WITHLOCK_MS, __ATOMIC_RELAXED);
 }
 
-void
-guard_renew(Guard *guard)
+/* Clear away a process that has ended by somebody else's doing. */
+static bool
+was_ended(Guard *guard)
 {
 	char		byte;
 
 	if (guard->fd < 0 || guard->pid <= 0 ||
 		recv(guard->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 0)
-		return;
+		return false;
 	close(guard->fd);
 	guard->fd = -1;
-	(void) start_process(guard);
+	return true;
+}
+
+void
+guard_renew(Guard *guard)
+{
+	if (was_ended(guard))
+		(void) start_process(guard);
+}
+
+void
+guard_renew_until(Guard *guard, int64_t dead_by)
+{
+	if (was_ended(guard))
+		(void) guard_start_timed(guard, dead_by, guard->command);
 }
 
 bool

@@ -48,6 +48,9 @@ extern void guard_extend(const Guard *guard, int64_t dead_by);
 /* A child has ended: if it is the guard, and somebody else's doing, start another. */
 extern void guard_renew(Guard *guard);
 
+/* The same when the lock is lost: the connection says nothing more. */
+extern void guard_renew_until(Guard *guard, int64_t dead_by);
+
 /*
  * withlock itself sees to the command now, or it has gone.  Says whether the
  * guard has killed it.

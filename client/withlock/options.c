@@ -429,8 +429,7 @@ options_parse(Options *options, int argc, char **argv)
 	if (!options->grace_given)
 		options->grace_ms = usage_default_grace_ms(options);
 	if (options->lock_delay_ms < 0)
-		options->lock_delay_ms = options->grace_ms > ADVLOCK_MAX_LOCK_DELAY_MS - LOCK_DELAY_BEYOND_GRACE_MS ?
-			ADVLOCK_MAX_LOCK_DELAY_MS : options->grace_ms + LOCK_DELAY_BEYOND_GRACE_MS;
+		options->lock_delay_ms = usage_default_lock_delay_ms(options);
 	return options->lease_ms == 0 || name_holder(options);
 }
 

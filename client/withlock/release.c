@@ -125,8 +125,8 @@ not_released(Run *run, advlock_result result)
 {
 	bool		gone = result == ADVLOCK_LOST || result == ADVLOCK_CONNECTION;
 
-	say("lock %s: could not be released, it ends with the connection: %s",
-		run->options->shown[0], *advlock_error(run->session) ?
+	say("lock %s: could not be released, it ends %s: %s", run->options->shown[0],
+		run->options->lease_ms > 0 ? "when the lease is over" : "with the connection", *advlock_error(run->session) ?
 		advlock_error(run->session) : "the server does not answer");
 	/* a command that failed because the server went has not had its turn */
 	if (gone && run->options->keep && !run->ended_by_signal && run->child.status != 0)

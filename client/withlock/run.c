@@ -88,6 +88,8 @@ handle_children(Run *run)
 	}
 	if (run->phase == PHASE_RUNNING)
 		guard_renew(&run->guard);
+	else if (run->phase == PHASE_STOPPING && run->kill_at != NEVER)
+		guard_renew_until(&run->guard, run->kill_at);
 }
 
 static void

@@ -52,9 +52,8 @@ session_start_lock(advlock *session, const Options *options, int timeout_ms,
 	how.timeout_ms = timeout_ms;
 	how.shared = options->shared;
 	how.permits = options->permits;
-	if (options->lease_ms == 0)
-		how.lock_delay_ms = options->lock_delay_ms;
-	else
+	how.lock_delay_ms = options->lock_delay_ms;
+	if (options->lease_ms > 0)
 	{
 		how.lease_ms = options->lease_ms;
 		how.stop_ms = options->grace_ms + LEASE_MARGIN_MS(options->lease_ms);

@@ -87,6 +87,7 @@ act(Run *run, OnLost action)
 			run->kill_at = now_ms() + run->grace_ms;
 			if (run->kill_at > run->dead_by)
 				run->kill_at = run->dead_by;
+			guard_extend(&run->guard, run->kill_at);
 			break;
 		case ON_LOST_IGNORE:
 			if (run->resume_command)

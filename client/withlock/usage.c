@@ -78,6 +78,21 @@ usage_default_grace_ms(const Options *options)
 		longest_grace_ms(options) : DEFAULT_GRACE_MS;
 }
 
+/*
+ * A lease or a transaction leaves no delay.  Theirs is for who held the name
+ * by a session before the server was started, and has his own grace.
+ */
+int
+usage_default_lock_delay_ms(const Options *options)
+{
+	int			grace = options->grace_ms;
+
+	if ((options->lease_ms > 0 || options->transaction) && grace < DEFAULT_GRACE_MS)
+		grace = DEFAULT_GRACE_MS;
+	return grace > ADVLOCK_MAX_LOCK_DELAY_MS - LOCK_DELAY_BEYOND_GRACE_MS ?
+		ADVLOCK_MAX_LOCK_DELAY_MS : grace + LOCK_DELAY_BEYOND_GRACE_MS;
+}
+
 static bool
 check_lease(const Options *options)
 {

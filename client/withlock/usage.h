@@ -20,6 +20,7 @@ extern bool usage_check(Options *options);
 
 /* What the command gets where --grace does not say it. */
 extern int	usage_default_grace_ms(const Options *options);
+extern int	usage_default_lock_delay_ms(const Options *options);
 
 /* Say what is wrong with the command line.  Both return false. */
 extern bool usage_error(const char *what, const char *detail);
