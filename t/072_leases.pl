@@ -150,6 +150,22 @@ is((split /\|/, $after)[0], $token, '... with the same token');
 cmp_ok($after, 'gt', $before, '... and a later end');
 $node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('job')");
 
+# === Months and days are not what the calendar makes of them ===
+
+$token = lease('calendar', '1 min');
+my $at_least = $other->query("SELECT advisory_lock.release_lease('calendar', $token, '120000 months -3600000 days 1 hour')"
+	. " FROM pg_sleep(0); SELECT expires_at - acquired_at FROM advisory_lock.leases WHERE name = 'calendar'");
+is($at_least, "t\n01:00:00", 'others are kept off as long as was checked');
+
+# === Who has waited within a transaction's snapshot is told what there is ===
+
+$holder->query("SELECT advisory_lock.lock('snapshot')");
+$other->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+$holder->query("SELECT advisory_lock.record_run('snapshot', advisory_lock.token('snapshot'), now()); SELECT advisory_lock.unlock('snapshot')");
+is($other->query("SELECT advisory_lock.xact_lock('snapshot') > 0; SELECT advisory_lock.last_run('snapshot') IS NOT NULL"),
+	"t\nt", 'the run that was recorded meanwhile');
+$other->query('COMMIT');
+
 # === Prepared transactions ===
 
 $holder->query("BEGIN; SELECT advisory_lock.acquire_lease('prepared', '1 h'); PREPARE TRANSACTION 'lease'");
@@ -161,6 +177,34 @@ $other = session($node);
 is(try_lease('prepared'), 'f', 'over a crash, too');
 $other->query("COMMIT PREPARED 'lease'");
 is($other->query("SELECT advisory_lock.try_lock('prepared')"), 'f', 'and when it is committed');
+
+# === What others rely on is on disk, whatever the caller's own data may be ===
+
+# Nobody else writes it: the WAL writer is stopped, and a record of the server's
+# own comes between at times, but hardly three times in a row.
+sub is_flushed
+{
+	my ($call) = @_;
+
+	foreach (1 .. 3)
+	{
+		$other->query("SELECT $call");
+		return 1 if $other->query('SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()') eq 't';
+	}
+	return 0;
+}
+
+my $wal_writer = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+kill 'STOP', $wal_writer;
+$other->query('SET synchronous_commit = off; CREATE TEMP SEQUENCE s');
+ok(!is_flushed('txid_current()'), 'what the caller writes need not be');
+ok(is_flushed("advisory_lock.acquire_lease('lazy' || nextval('s'), '1 h')"), 'a lease is');
+$token = $other->query("SELECT advisory_lock.acquire_lease('lazy', '1 h')");
+ok(is_flushed("advisory_lock.renew_lease('lazy', $token, '1 h')"), 'a renewal is');
+ok(is_flushed("advisory_lock.record_run('lazy', $token, now())"), 'a run is');
+ok(is_flushed("advisory_lock.release_lease('lazy', $token, '1 min')"), 'and for how long others are kept off');
+$other->query('RESET synchronous_commit');
+kill 'CONT', $wal_writer;
 
 # === A crash, a restart, a standby that is promoted ===
 

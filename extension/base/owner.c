@@ -18,6 +18,7 @@
 
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/snapmgr.h"
 
 #include "base/owner.h"
 
@@ -49,6 +50,25 @@ prepare(OwnerQuery *query)
 }
 
 /*
+ * What is only read is what others have committed by now, even where the
+ * caller's transaction has a snapshot of its own: it has waited for a lock
+ * since, and asks what its former holder left.
+ */
+static int
+run_plan(OwnerQuery *query, Datum *params)
+{
+	Snapshot	latest;
+	int			result;
+
+	if (query->expected != SPI_OK_SELECT)
+		return SPI_execute_plan(query->plan, params, NULL, false, 0);
+	latest = RegisterSnapshot(GetLatestSnapshot());
+	result = SPI_execute_snapshot(query->plan, params, NULL, latest, InvalidSnapshot, true, false, 0);
+	UnregisterSnapshot(latest);
+	return result;
+}
+
+/*
  * Execute a statement on a relation of the extension's with the rights of its
  * owner, whoever calls, inside of SPI_connect(); leans on SPI_execute_plan(),
  * which plans it anew when the relation is another one.  The statement writes
@@ -71,7 +91,7 @@ execute_as_owner(OwnerQuery *query, Datum *params)
 						   security_context | SECURITY_LOCAL_USERID_CHANGE);
 	if (!query->plan)
 		prepare(query);
-	result = SPI_execute_plan(query->plan, params, NULL, false, 0);
+	result = run_plan(query, params);
 	SetUserIdAndSecContext(user, security_context);
 	if (result != query->expected)
 		elog(ERROR, "SPI_execute_plan returned %s", SPI_result_code_string(result));

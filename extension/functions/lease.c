@@ -183,6 +183,7 @@ write_lease(const LeaseRequest *request, int64 token)
 	};
 	bool		written;
 
+	ForceSyncCommit();			/* others rely on it whatever the caller's data may */
 	SPI_connect();
 	execute_as_owner(&take_query, params);
 	written = SPI_processed > 0;
@@ -252,6 +253,7 @@ change_lease(const NamedLock *lock, OwnerQuery *query, Datum *params)
 	TupleDesc	columns;
 	bool		isnull;
 
+	ForceSyncCommit();
 	execute_as_owner(query, params);
 	if (SPI_processed == 0)
 		return changed;
@@ -310,16 +312,17 @@ advisory_lock_release_lease(PG_FUNCTION_ARGS)
 	NamedLock	lock = named_lock_arg(fcinfo, 0);
 	int64		token = lease_token_arg(fcinfo, 1, &lock);
 	Datum		params[] = {KEY_PARAMS(&lock), Int64GetDatum(token), (Datum) 0};
+	/* what was checked: on the calendar, a month less days may be anything */
+	Interval	at_least = {.time = at_least_arg(fcinfo, 2, &lock)};
 	Changed		changed;
 
-	check_at_least_arg(fcinfo, 2, &lock);
 	check_lease_allowed("advisory_lock.release_lease()");
 	SPI_connect();
 	if (PG_ARGISNULL(2))
 		changed = change_lease(&lock, &release_query, params);
 	else
 	{
-		params[4] = PG_GETARG_DATUM(2);
+		params[4] = IntervalPGetDatum(&at_least);
 		changed = move_end(&lock, &shorten_query, params);
 	}
 	SPI_finish();

@@ -26,7 +26,7 @@ typedef struct LeaseRequest
 extern LeaseRequest lease_request_args(FunctionCallInfo fcinfo, int name, int duration, int holder);
 extern int64 lease_duration_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
 extern int64 lease_token_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
-extern void check_at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
+extern int64 at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
 extern void check_lease_allowed(const char *function);
 extern bool take_lease(const LeaseRequest *request, const Deadline *deadline, int64 *token);
 extern void check_lease_owner(const NamedLock *lock, const char *owner);

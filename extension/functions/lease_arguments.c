@@ -45,9 +45,12 @@ lease_duration_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	return us;
 }
 
-/* at_least may be NULL, or anything up to a lease's length. */
-void
-check_at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
+/*
+ * How long others are to be kept off, in microseconds: up to a lease's length.
+ * May be NULL, which is 0.
+ */
+int64
+at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 {
 	int64		us = PG_ARGISNULL(argno) ? 0 : interval_us(PG_GETARG_INTERVAL_P(argno));
 
@@ -56,6 +59,7 @@ check_at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time for which others are kept off \"%s\" must be between 0 and 24 hours", lock->name),
 				 errhint("Leave it out, or pass how long the name shall at least be kept from others.")));
+	return us;
 }
 
 /* The token that a lease is known by. */

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
@@ -129,6 +130,7 @@ record(const NamedLock *lock, int64 token, Datum started_at)
 		CStringGetDatum(GetUserNameFromId(GetUserId(), false))
 	};
 
+	ForceSyncCommit();			/* a job that counts as done was recorded */
 	SPI_connect();
 	execute_as_owner(&record_query, params);
 	if (SPI_processed == 0)
