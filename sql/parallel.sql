@@ -19,6 +19,8 @@ CREATE FUNCTION safe_unlock_all() RETURNS integer PARALLEL SAFE LANGUAGE plpgsql
 AS 'BEGIN RETURN advisory_lock.unlock_all(); END';
 CREATE FUNCTION safe_terminate_holders(name text) RETURNS integer PARALLEL SAFE LANGUAGE plpgsql
 AS 'BEGIN RETURN advisory_lock.terminate_holders(name); END';
+CREATE FUNCTION safe_last_run(name text) RETURNS timestamptz PARALLEL SAFE LANGUAGE plpgsql
+AS 'BEGIN RETURN advisory_lock.last_run(name); END';
 
 -- The setting has a name of its own in each major, as ever for debugging.
 SELECT set_config(name, 'regress', false) AS forced FROM pg_settings
@@ -33,6 +35,7 @@ SELECT safe_unlock('a');
 SELECT safe_fence('a', 1);
 SELECT safe_unlock_all();
 SELECT safe_terminate_holders('a');
+SELECT safe_last_run('a');
 
 -- The functions as they are keep the plan serial.
 SELECT advisory_lock.lock('a') > 0 AS locked, advisory_lock.is_locked('a');

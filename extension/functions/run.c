@@ -78,6 +78,7 @@ advisory_lock_last_run(PG_FUNCTION_ARGS)
 	Datum		started_at = (Datum) 0;
 	bool		isnull = true;
 
+	PreventCommandIfParallelMode("advisory_lock.last_run()");
 	SPI_connect();
 	execute_as_owner(&last_query, &name);
 	if (SPI_processed > 0)
