@@ -1,5 +1,5 @@
 /*
- * stamp FILE: appends the time of now to a file, in nanoseconds.
+ * stamp FILE WORD: appends the time of now, in nanoseconds, and a word to a file.
  *
  * Copyright (c) 2026 the advisory_lock authors
  */
@@ -13,9 +13,9 @@ main(int argc, char **argv)
 	FILE	   *file;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	file = argc == 2 ? fopen(argv[1], "a") : NULL;
+	file = argc == 3 ? fopen(argv[1], "a") : NULL;
 	if (!file)
 		return 1;
-	fprintf(file, "%lld%09ld\n", (long long) now.tv_sec, now.tv_nsec);
+	fprintf(file, "%lld%09ld %s\n", (long long) now.tv_sec, now.tv_nsec, argv[2]);
 	return fclose(file) != 0;
 }

@@ -42,6 +42,18 @@ need_for_tests() {
 	need wanted valgrind command -v valgrind
 }
 
+# The peers that bench/run measures beside, and what draws its pictures.
+need_for_benchmarks() {
+	need wanted etcd-server command -v etcd
+	need wanted etcd-client command -v etcdctl
+	need wanted gnuplot-nox command -v gnuplot
+	need wanted libzookeeper-mt-dev test -e /usr/include/zookeeper/zookeeper.h
+	need wanted redis-server command -v redis-server
+	need wanted redis-tools command -v redis-cli
+	need wanted strace command -v strace
+	need wanted zookeeper test -e /usr/share/java/zookeeper.jar
+}
+
 # Puts into $as_root what runs a command as root; fails if there is no way.
 # A password is asked for only where somebody can type it.
 become_root() {
@@ -78,5 +90,5 @@ install_missing() {
 		echo "    apt-get install ${all[*]}" >&2
 		return 1
 	fi
-	echo "Going on without; tests that need them are skipped."
+	echo "Going on without; what needs them is left out."
 }
