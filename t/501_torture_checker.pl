@@ -84,6 +84,7 @@ my $late = <<'EOT';
 40 two 12.1 beat   a 11
 EOT
 sees('P2', 'two at work at once, for no reason', $late);
+sees('P2', '... the second one for an instant only', $late =~ s/^40 .*\n//mr);
 $verdict = sees('', 'two at work at once, the first one terminated',
 	$late . "10 nemesis 1 fault a 0 101 terminate-holder\n11 nemesis 1 fault_end\n");
 is($verdict->{figures}{overlaps}{'terminate-holder'}{longest}, 10 * $MS, 'the overlap is measured');

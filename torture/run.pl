@@ -11,6 +11,7 @@ use File::Copy qw(copy);
 use File::Path qw(remove_tree);
 use FindBin;
 use Getopt::Long;
+use Time::HiRes ();
 use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../t/lib";
 
 use Torture::Checker;
@@ -36,6 +37,7 @@ $opts{enough} = sub {
 $run = Torture::Run->new(%opts);
 my $begin = time;
 $run->torture($opts{seconds});
+printf "caught after %.1f s\n", ($run->{caught} // Time::HiRes::time()) - $run->{began} if $until;
 # Kept before it is judged: a checker that dies leaves the evidence.
 if ($opts{keep})
 {

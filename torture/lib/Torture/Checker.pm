@@ -181,7 +181,7 @@ sub judge_overlap
 	my @excuses = map { $self->excuses($_, $second->{held}) } $first, $second;
 	my ($excuse) = @excuses;
 
-	if ($length > max(0, map { /^terminate/ ? $OVERLAP_TOLD : $OVERLAP } @excuses))
+	if (!@excuses || $length > max(map { /^terminate/ ? $OVERLAP_TOLD : $OVERLAP } @excuses))
 	{
 		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
 			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});

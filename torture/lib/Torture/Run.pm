@@ -14,6 +14,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use IO::Handle;
+use List::Util qw(min);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
@@ -309,6 +310,7 @@ sub torture
 	my %alone = map { $_ => 1 } @alone;
 
 	$self->{workers}->start;
+	$self->{began} = time;
 	sleep 0.3;
 	while (time < $until && !$self->enough)
 	{
@@ -335,8 +337,9 @@ sub enough
 	my ($self) = @_;
 
 	return 0 if !$self->{enough} || time < ($self->{ask_at} //= time + 1);
-	$self->{ask_at} = time + 2;
-	return $self->{caught} = $self->{enough}->();
+	$self->{caught} = time if $self->{enough}->();
+	$self->{ask_at} = time + 1;
+	return $self->{caught};
 }
 
 sub choose
@@ -360,9 +363,13 @@ sub end
 	my ($self) = @_;
 	my $server = $self->{server};
 
+	if ($self->{caught})
+	{
+		$self->{workers}->kill_all;
+		return $self->stop;
+	}
 	$server->wait_ready($self->{patience});
 	my @stuck = $self->{workers}->finish($self->{patience});
-	return $self->stop if $self->{caught};
 	$self->complain('stuck', $_) foreach @stuck;
 	$self->complain('left_behind', "process $_") foreach $self->until_none(sub { $self->{workers}->left_behind });
 	$self->complain('leak', $_)
@@ -371,7 +378,7 @@ sub end
 			  . " UNION ALL SELECT 'listed ' || coalesce(name, '?') || ' ' || coalesce(pid::text, 'delayed') FROM advisory_lock.locks") // '' });
 	foreach my $name (@NAMES)
 	{
-		my $had = $server->sql("SELECT advisory_lock.try_lock('$name', '10s')") // 'no answer';
+		my $had = $server->sql("SELECT advisory_lock.try_lock('$name', '" . min(10, $self->{patience}) . "s')") // 'no answer';
 		$self->complain('leak', "$name cannot be had: $had") if $had ne 't';
 	}
 	$self->check_names;

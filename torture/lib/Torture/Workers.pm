@@ -267,6 +267,21 @@ sub finish
 	return @stuck;
 }
 
+# Nobody is waited for, nor is anything that they started left.
+sub kill_all
+{
+	my ($self) = @_;
+
+	kill 'KILL', keys %{ $self->{pids} }, $self->{sampler};
+	while (my @left = $self->left_behind)
+	{
+		kill 'KILL', @left;
+		1 while waitpid(-1, POSIX::WNOHANG()) > 0;
+		sleep 0.02;
+	}
+	return;
+}
+
 # Processes of this run that are still there.
 sub left_behind
 {
