@@ -146,6 +146,29 @@ SELECT name, token = :token1 AS older, owner FROM advisory_lock.fences WHERE nam
 SELECT advisory_lock.forget_fences('0') > 0 AS forgotten;
 TABLE advisory_lock.fences;
 
+-- A token is an order, not a secret. Who makes one up can show what was issued,
+-- for a fence of his own, or one that nobody has raised yet, which is his then;
+-- not what was not issued, nor anything for a fence of another's.
+CREATE ROLE regress_advisory_lock_forger;
+SELECT advisory_lock.lock('raised') AS raised \gset
+SELECT advisory_lock.lock('not yet') AS issued \gset
+SELECT advisory_lock.fence('raised', :raised);
+\set VERBOSITY sqlstate
+SET ROLE regress_advisory_lock_forger;
+SELECT advisory_lock.fence('my own', :issued);
+SELECT advisory_lock.fence('my own', :issued + 1);
+SELECT advisory_lock.fence('raised', :issued);
+SELECT advisory_lock.fence('raised', :issued + 1);
+SELECT advisory_lock.fence('not yet', :issued);
+SET ROLE regress_advisory_lock_user;
+SELECT advisory_lock.fence('not yet', :issued);
+\set VERBOSITY default
+RESET ROLE;
+SELECT name, token = :raised AS raised, token = :issued AS issued, owner = current_user AS own, owner = 'regress_advisory_lock_forger' AS forged
+FROM advisory_lock.fences WHERE name IN ('my own', 'raised', 'not yet') ORDER BY name COLLATE "C";
+DELETE FROM advisory_lock.fences;
+DROP ROLE regress_advisory_lock_forger;
+
 SELECT advisory_lock.unlock_all();
 DROP SEQUENCE regress_advisory_lock_seq;
 DROP ROLE regress_advisory_lock_user;
