@@ -43,14 +43,18 @@ trap 'exit 131' QUIT
 trap 'exit 141' PIPE
 trap 'exit 143' TERM
 
-sandbox_create() {
-	check_postgres
-	# Servers refuse to run as root, so nothing in here does.
+# Servers refuse to run as root, so nothing in here does.
+choose_user() {
 	as_user=()
 	if [ "$(id -u)" = 0 ]; then
 		as_user=(setpriv "--reuid=$(id -u nobody)" "--regid=$(id -g nobody)"
 			--clear-groups)
 	fi
+}
+
+sandbox_create() {
+	check_postgres
+	choose_user
 	find_place
 	mirror_postgres
 	sandbox_environment
