@@ -20,10 +20,7 @@ package FakeServer;
 use strict;
 use warnings FATAL => 'all';
 
-use Carp;
-use IO::Socket::UNIX;
-use POSIX ();
-use PostgreSQL::Test::Utils;
+use parent 'AdvisoryLock::Listener';
 
 # What columns say: what a server might, and what none would.
 my @VALUES = (
@@ -47,35 +44,18 @@ sub new
 {
 	my ($class, $seed) = @_;
 
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $listener = IO::Socket::UNIX->new(
-		Local => "$directory/.s.PGSQL.5000",
-		Listen => 100) or croak "could not listen: $!";
-	my $self = bless { directory => $directory }, $class;
-	$self->{pid} = fork // croak "could not fork: $!";
-	if ($self->{pid} == 0)
-	{
-		$SIG{PIPE} = 'IGNORE';
-		while (my $client = $listener->accept)
-		{
-			srand($seed++);
-			eval { serve($client); };
-			$client->close;
-		}
-		POSIX::_exit(0);
-	}
-	return $self;
+	return $class->listen(
+		sub {
+			my ($listener) = @_;
+
+			while (my $client = $listener->accept)
+			{
+				srand($seed++);
+				eval { serve($client); };
+				$client->close;
+			}
+		});
 }
-
-=pod
-
-=item conninfo()
-
-How to connect to it.
-
-=cut
-
-sub conninfo { return "host=$_[0]->{directory} port=5000 dbname=d user=u"; }
 
 sub message
 {
@@ -197,33 +177,6 @@ sub rows
 	my $count = rarely(15) ? int rand 5 : 1;
 	$data = pack('nN', 1, 0x7fffffff) . 'short' if rarely(60);
 	return message('T', $columns) . message('D', $data) x $count . message('C', "SELECT $count\0");
-}
-
-=pod
-
-=item close()
-
-Ends it.
-
-=cut
-
-sub close
-{
-	my ($self) = @_;
-
-	my $pid = delete $self->{pid} or return;
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	return;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-
-	local ($?, $!);
-	$self->close;
-	return;
 }
 
 =pod

@@ -22,10 +22,11 @@ package Proxy;
 use strict;
 use warnings FATAL => 'all';
 
+use parent 'AdvisoryLock::Listener';
+
 use Carp;
 use IO::Select;
 use IO::Socket::UNIX;
-use POSIX ();
 use PostgreSQL::Test::Utils;
 
 # Seconds after which a client has said all it can without an answer.
@@ -53,49 +54,28 @@ sub new
 {
 	my ($class, $node, %opts) = @_;
 
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $listener = IO::Socket::UNIX->new(
-		Local => "$directory/.s.PGSQL.5000",
-		Listen => 10) or croak "could not listen: $!";
 	pipe(my $orders, my $commander) or croak "could not create a pipe: $!";
-	my $self = bless { directory => $directory, commander => $commander }, $class;
-	$self->{pid} = fork // croak "could not fork: $!";
-	if ($self->{pid} == 0)
-	{
-		CORE::close $commander;
-		$SIG{PIPE} = 'IGNORE';
-		serve({
-			listener => $listener,
-			orders => $orders,
-			server => $node && $node->host . '/.s.PGSQL.' . $node->port,
-			greeting => $opts{greeting},
-			log => $opts{log},
-			pretend_primary => $opts{pretend_primary},
-			turn => '',
-			held => {},
-			select => IO::Select->new($listener, $orders),
-			peer => {},
-			is_server => {},
-			held_file => "$directory/held",
-			skip => {} });
-		POSIX::_exit(0);
-	}
-	return $self;
-}
+	return $class->listen(
+		sub {
+			my ($listener, $self) = @_;
 
-=pod
-
-=item conninfo(dbname)
-
-How to connect through it.
-
-=cut
-
-sub conninfo
-{
-	my ($self, $dbname) = @_;
-
-	return "host=$self->{directory} port=5000 dbname=" . ($dbname // 'postgres');
+			CORE::close $commander;
+			serve({
+				listener => $listener,
+				orders => $orders,
+				server => $node && $node->host . '/.s.PGSQL.' . $node->port,
+				greeting => $opts{greeting},
+				log => $opts{log},
+				pretend_primary => $opts{pretend_primary},
+				turn => '',
+				held => {},
+				select => IO::Select->new($listener, $orders),
+				peer => {},
+				is_server => {},
+				held_file => "$self->{directory}/held",
+				skip => {} });
+		},
+		commander => $commander);
 }
 
 =pod
@@ -358,33 +338,6 @@ sub drop
 		delete $s->{skip}{$end};
 		CORE::close $end;
 	}
-	return;
-}
-
-=pod
-
-=item close()
-
-Ends it.
-
-=cut
-
-sub close
-{
-	my ($self) = @_;
-
-	my $pid = delete $self->{pid} or return;
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	return;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-
-	local ($?, $!);
-	$self->close;
 	return;
 }
 

@@ -33,11 +33,10 @@ package Spoiler;
 use strict;
 use warnings FATAL => 'all';
 
-use Carp;
+use parent 'AdvisoryLock::Listener';
+
 use IO::Select;
 use IO::Socket::UNIX;
-use POSIX ();
-use PostgreSQL::Test::Utils;
 
 my $fields = "SERROR\0VERROR\0C57014\0Mcanceling statement by the test\0\0";
 my $canceled = 'E' . pack('N', 4 + length $fields) . $fields;
@@ -59,50 +58,14 @@ sub new
 {
 	my ($class, $node) = @_;
 
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $listener = IO::Socket::UNIX->new(
-		Local => "$directory/.s.PGSQL.5000",
-		Listen => 10) or croak "could not listen: $!";
-	my $self = bless { directory => $directory }, $class;
-	$self->{pid} = fork // croak "could not fork: $!";
-	if ($self->{pid} == 0)
-	{
-		$SIG{PIPE} = 'IGNORE';
-		eval { serve($listener, $node->host . '/.s.PGSQL.' . $node->port); 1; } or warn $@;
-		POSIX::_exit(1);	# without what the test does at its end
-	}
-	return $self;
+	return $class->listen(sub { serve($_[0], $node->host . '/.s.PGSQL.' . $node->port) });
 }
 
 =pod
 
-=item conninfo(dbname)
-
-How to connect through it.
-
-=item close()
-
-Ends it.
-
 =back
 
 =cut
-
-sub conninfo
-{
-	my ($self, $dbname) = @_;
-
-	return "host=$self->{directory} port=5000 dbname=$dbname";
-}
-
-sub close
-{
-	my ($self) = @_;
-
-	kill 'KILL', $self->{pid};
-	waitpid $self->{pid}, 0;
-	return;
-}
 
 sub serve
 {
