@@ -46,15 +46,17 @@ CREATE TABLE advisory_lock.key_labels
 USING heap;
 COMMENT ON TABLE advisory_lock.key_labels IS 'the labels of locks that have a key and no name, see advisory_lock.label_key()';
 
--- Names that are held without a session, see acquire_lease(), by the key that
--- excludes; kind 2 is that of names.  A renewal fits into the same page and
--- touches no index.  The library reads the columns up to expires_at.
+-- What is held without a session, see acquire_lease(), by the key that excludes:
+-- of kind 1 it is one bigint, whose halves are key1 and key2; of kind 2 it is two
+-- integers, as that of a name.  There is no name where it was taken by its key.  A
+-- renewal fits into the same page and touches no index.  The library reads the
+-- columns up to expires_at.
 CREATE TABLE advisory_lock.leases
 (
 	key1 integer NOT NULL,
 	key2 integer NOT NULL,
 	kind integer NOT NULL,
-	name text COLLATE pg_catalog."C" NOT NULL,
+	name text COLLATE pg_catalog."C",
 	token bigint NOT NULL,
 	holder text NOT NULL,
 	owner name NOT NULL,
@@ -65,7 +67,7 @@ CREATE TABLE advisory_lock.leases
 	PRIMARY KEY (key1, key2, kind)
 )
 USING heap WITH (fillfactor = 50);
-COMMENT ON TABLE advisory_lock.leases IS 'names that are held by a lease, and until when';
+COMMENT ON TABLE advisory_lock.leases IS 'locks that are held by a lease, and until when';
 
 -- Who asks for a lease again and again, in which order, see queue_lease().
 CREATE TABLE advisory_lock.lease_queue
@@ -81,17 +83,21 @@ CREATE TABLE advisory_lock.lease_queue
 USING heap WITH (fillfactor = 50);
 COMMENT ON TABLE advisory_lock.lease_queue IS 'who asks for a lease, in the order in which they came';
 
--- The newest run of each name that has succeeded, see record_run().
+-- The newest run under each lock that has succeeded, see record_run().
 CREATE TABLE advisory_lock.runs
 (
-	name text COLLATE pg_catalog."C" PRIMARY KEY,
+	key1 integer NOT NULL,
+	key2 integer NOT NULL,
+	kind integer NOT NULL,
+	name text COLLATE pg_catalog."C",
 	token bigint NOT NULL,
 	started_at timestamp with time zone NOT NULL,
 	recorded_at timestamp with time zone NOT NULL,
-	owner name NOT NULL
+	owner name NOT NULL,
+	PRIMARY KEY (key1, key2, kind)
 )
 USING heap;
-COMMENT ON TABLE advisory_lock.runs IS 'the newest run that advisory_lock.record_run() was told of, by name';
+COMMENT ON TABLE advisory_lock.runs IS 'the newest run that advisory_lock.record_run() was told of, by lock';
 
 -- What was fenced off stays so in a restored database, and what is leased.
 SELECT pg_catalog.pg_extension_config_dump('advisory_lock.token_sequence', '');
@@ -298,7 +304,7 @@ CREATE TRIGGER note_lease BEFORE INSERT OR UPDATE ON advisory_lock.leases
 FOR EACH ROW EXECUTE FUNCTION advisory_lock.note_lease();
 ALTER TABLE advisory_lock.leases ENABLE ALWAYS TRIGGER note_lease;
 
-CREATE FUNCTION advisory_lock.known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT kind integer, OUT token bigint,
+CREATE FUNCTION advisory_lock.known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT one_bigint boolean, OUT token bigint,
 							 OUT held_by text, OUT acquired_at timestamp with time zone, OUT expires_at timestamp with time zone)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_known_leases'
@@ -471,15 +477,115 @@ AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders_by_key'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advisory_lock.terminate_holders(key1 integer, key2 integer) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
 
+-- With two integers nothing has a default here either, as in acquire().
+
+CREATE FUNCTION advisory_lock.acquire_lease(key bigint, duration interval, timeout interval DEFAULT interval '0', holder text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.acquire_lease(bigint, interval, interval, text) IS 'hold a lock for so long without a session; the fencing token, or NULL when the time ran out';
+
+CREATE FUNCTION advisory_lock.acquire_lease(key1 integer, key2 integer, duration interval, timeout interval, holder text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'advisory_lock_acquire_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.acquire_lease(integer, integer, interval, interval, text) IS 'hold a lock for so long without a session; the fencing token, or NULL when the time ran out';
+
+CREATE FUNCTION advisory_lock.renew_lease(key bigint, token bigint, duration interval)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME', 'advisory_lock_renew_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.renew_lease(bigint, bigint, interval) IS 'hold it for so long from now; until when, or NULL if it is no longer ours';
+
+CREATE FUNCTION advisory_lock.renew_lease(key1 integer, key2 integer, token bigint, duration interval)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME', 'advisory_lock_renew_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.renew_lease(integer, integer, bigint, interval) IS 'hold it for so long from now; until when, or NULL if it is no longer ours';
+
+CREATE FUNCTION advisory_lock.release_lease(key bigint, token bigint, at_least interval DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_release_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.release_lease(bigint, bigint, interval) IS 'end a lease; false if it was no longer ours; with at_least others are kept off until so long after it was acquired';
+
+CREATE FUNCTION advisory_lock.release_lease(key1 integer, key2 integer, token bigint, at_least interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_release_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.release_lease(integer, integer, bigint, interval) IS 'end a lease; false if it was no longer ours; with at_least others are kept off until so long after it was acquired';
+
+CREATE FUNCTION advisory_lock.queue_lease(key bigint, duration interval, INOUT ticket bigint DEFAULT NULL, holder text DEFAULT NULL,
+							OUT token bigint, OUT ahead integer, OUT held_by text, OUT held_until timestamp with time zone)
+RETURNS record
+AS 'MODULE_PATHNAME', 'advisory_lock_queue_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.queue_lease(bigint, interval, INOUT bigint, text) IS 'ask for a lease in turn, again and again with the same ticket; the token is NULL until it is our turn';
+
+CREATE FUNCTION advisory_lock.queue_lease(key1 integer, key2 integer, duration interval, INOUT ticket bigint, holder text,
+							OUT token bigint, OUT ahead integer, OUT held_by text, OUT held_until timestamp with time zone)
+RETURNS record
+AS 'MODULE_PATHNAME', 'advisory_lock_queue_lease_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.queue_lease(integer, integer, interval, INOUT bigint, text) IS 'ask for a lease in turn, again and again with the same ticket; the token is NULL until it is our turn';
+
+CREATE FUNCTION advisory_lock.leave_lease_queue(key bigint, ticket bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_leave_lease_queue_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.leave_lease_queue(bigint, bigint) IS 'no longer ask for a lease; false if nobody asked with this ticket';
+
+CREATE FUNCTION advisory_lock.leave_lease_queue(key1 integer, key2 integer, ticket bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'advisory_lock_leave_lease_queue_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.leave_lease_queue(integer, integer, bigint) IS 'no longer ask for a lease; false if nobody asked with this ticket';
+
+CREATE FUNCTION advisory_lock.last_run(key bigint)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME', 'advisory_lock_last_run_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.last_run(bigint) IS 'when the newest run that has succeeded began, NULL if there was none';
+
+CREATE FUNCTION advisory_lock.last_run(key1 integer, key2 integer)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME', 'advisory_lock_last_run_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.last_run(integer, integer) IS 'when the newest run that has succeeded began, NULL if there was none';
+
+CREATE FUNCTION advisory_lock.record_run(key bigint, token bigint, started_at timestamp with time zone)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_record_run_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.record_run(bigint, bigint, timestamp with time zone) IS 'a run has succeeded; fails unless the token is the newest';
+
+CREATE FUNCTION advisory_lock.record_run(key1 integer, key2 integer, token bigint, started_at timestamp with time zone)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_record_run_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.record_run(integer, integer, bigint, timestamp with time zone) IS 'a run has succeeded; fails unless the token is the newest';
+
 CREATE FUNCTION advisory_lock.reset_stats(name text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'advisory_lock_reset_stats'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION advisory_lock.reset_stats(name text) IS 'begin the statistics of a name anew, or of all names';
+COMMENT ON FUNCTION advisory_lock.reset_stats(name text) IS 'begin the statistics of a name anew, or of all names and keys';
+
+CREATE FUNCTION advisory_lock.reset_stats(key bigint)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_reset_stats_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.reset_stats(key bigint) IS 'begin the statistics of a key anew';
+
+CREATE FUNCTION advisory_lock.reset_stats(key1 integer, key2 integer)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_reset_stats_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.reset_stats(key1 integer, key2 integer) IS 'begin the statistics of a key anew';
 
 -- Statistics are everybody's: the database's owner alone may reset them.
-REVOKE EXECUTE ON FUNCTION advisory_lock.reset_stats(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION advisory_lock.reset_stats(text) TO pg_database_owner;
+REVOKE EXECUTE ON FUNCTION advisory_lock.reset_stats(text), advisory_lock.reset_stats(bigint), advisory_lock.reset_stats(integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advisory_lock.reset_stats(text), advisory_lock.reset_stats(bigint), advisory_lock.reset_stats(integer, integer) TO pg_database_owner;
 
 -- Procedures end the transaction before they wait, and so hold no snapshot.
 
@@ -521,7 +627,7 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer, boolean) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
 
 CREATE FUNCTION advisory_lock.delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
-							  OUT delayed_until timestamp with time zone, OUT key bigint)
+							  OUT delayed_until timestamp with time zone, OUT one_bigint boolean)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_delayed_names'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -537,11 +643,12 @@ CREATE FUNCTION advisory_lock.name_statistics(OUT name text, OUT acquisitions bi
 								OUT total_wait_time double precision, OUT max_wait_time double precision,
 								OUT total_hold_time double precision, OUT max_hold_time double precision,
 								OUT last_acquired_at timestamp with time zone,
-								OUT stats_since timestamp with time zone)
+								OUT stats_since timestamp with time zone,
+								OUT key1 integer, OUT key2 integer, OUT one_bigint boolean)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_name_statistics'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.name_statistics() IS 'statistics by name; for the view advisory_lock.stats';
+COMMENT ON FUNCTION advisory_lock.name_statistics() IS 'statistics by name or key; for the view advisory_lock.stats';
 
 CREATE FUNCTION advisory_lock.registry_counters(OUT names bigint, OUT max_names bigint, OUT evicted bigint, OUT untracked bigint)
 RETURNS record
@@ -632,21 +739,33 @@ SELECT COALESCE(label.name, given.label) AS name,
    AND l.mode IN ('ExclusiveLock', 'ShareLock')
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
  UNION ALL
-SELECT COALESCE(d.name, given.label), 'exclusive', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.key1, d.key2, d.delayed_until, 'holder lost', d.key,
-	   COALESCE(advisory_lock.tool(d.key), advisory_lock.tool(d.key1, d.key2)), NULL, NULL
-  FROM advisory_lock.delayed_names() d
-	   LEFT JOIN advisory_lock.labels() given
-	   ON d.key1 = given.key1 AND d.key2 = given.key2 AND NOT given.one_bigint
-	   OR given.one_bigint AND d.key = (given.key1::bigint << 32 | (given.key2::bigint & 4294967295))
- UNION ALL
-SELECT e.name, 'exclusive', true, NULL, NULL, NULL, NULL, e.acquired_at, NULL, e.token, NULL, e.key1, e.key2, NULL, NULL, NULL,
-	   NULL, e.held_by, e.expires_at
-  FROM advisory_lock.known_leases() e
- WHERE e.kind = 2;
+SELECT COALESCE(o.name, given.label), 'exclusive', true, NULL, NULL, NULL, NULL, o.acquired_at, NULL, o.token, NULL,
+	   CASE WHEN NOT o.one_bigint THEN o.key1 END,
+	   CASE WHEN NOT o.one_bigint THEN o.key2 END,
+	   o.delayed_until, o.delay_reason, k.key,
+	   CASE WHEN o.one_bigint THEN advisory_lock.tool(k.key) ELSE advisory_lock.tool(o.key1, o.key2) END,
+	   o.held_by, o.expires_at
+  FROM (SELECT name, key1, key2, one_bigint, NULL::timestamp with time zone AS acquired_at, NULL::bigint AS token,
+			   delayed_until, 'holder lost' AS delay_reason, NULL::text AS held_by, NULL::timestamp with time zone AS expires_at
+		  FROM advisory_lock.delayed_names()
+		 UNION ALL
+		SELECT name, key1, key2, one_bigint, acquired_at, token, NULL, NULL, held_by, expires_at
+		  FROM advisory_lock.known_leases()) o
+	   CROSS JOIN LATERAL (SELECT CASE WHEN o.one_bigint THEN o.key1::bigint << 32 | (o.key2::bigint & 4294967295) END AS key) k
+	   LEFT JOIN advisory_lock.labels() given ON given.key1 = o.key1 AND given.key2 = o.key2 AND given.one_bigint = o.one_bigint;
 COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which lock, by name or by key';
 
-CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS SELECT * FROM advisory_lock.name_statistics();
-COMMENT ON VIEW advisory_lock.stats IS 'statistics by name, times in milliseconds';
+CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS
+SELECT COALESCE(s.name, given.label) AS name, s.acquisitions, s.waits, s.timeouts, s.total_wait_time, s.max_wait_time,
+	   s.total_hold_time, s.max_hold_time, s.last_acquired_at, s.stats_since,
+	   k.key,
+	   CASE WHEN NOT s.one_bigint THEN s.key1 END AS key1,
+	   CASE WHEN NOT s.one_bigint THEN s.key2 END AS key2,
+	   CASE WHEN s.one_bigint THEN advisory_lock.tool(k.key) ELSE advisory_lock.tool(s.key1, s.key2) END AS tool
+  FROM advisory_lock.name_statistics() s
+	   CROSS JOIN LATERAL (SELECT CASE WHEN s.one_bigint THEN s.key1::bigint << 32 | (s.key2::bigint & 4294967295) END AS key) k
+	   LEFT JOIN advisory_lock.labels() given ON given.key1 = s.key1 AND given.key2 = s.key2 AND given.one_bigint = s.one_bigint;
+COMMENT ON VIEW advisory_lock.stats IS 'statistics by name or by key, times in milliseconds';
 
 CREATE VIEW advisory_lock.registry WITH (security_invoker = true) AS SELECT * FROM advisory_lock.registry_counters();
 COMMENT ON VIEW advisory_lock.registry IS 'how full the registry of names is';

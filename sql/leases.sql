@@ -166,7 +166,7 @@ SET ROLE regress_advisory_lock_lessee;
 SELECT advisory_lock.acquire_lease('job', '1 min', holder => 'me') AS token \gset
 SELECT advisory_lock.record_run('theirs', :token, :'started_at');
 TABLE advisory_lock.leases;
-INSERT INTO advisory_lock.runs VALUES ('x', 1, now(), now(), current_user);
+INSERT INTO advisory_lock.runs VALUES (1, 2, 2, 'x', 1, now(), now(), current_user);
 DELETE FROM advisory_lock.lease_queue;
 SET ROLE regress_advisory_lock_other;
 SELECT name, held_by FROM advisory_lock.locks;
@@ -198,3 +198,10 @@ CREATE TEMPORARY TABLE my_leases (LIKE advisory_lock.leases);
 CREATE TRIGGER note BEFORE INSERT ON my_leases FOR EACH ROW EXECUTE FUNCTION advisory_lock.note_lease();
 INSERT INTO my_leases VALUES (1, 2, 2, 'x', 1, 'me', current_user, now(), 'infinity', now(), false);
 DROP TABLE my_leases;
+
+-- Of two names that have one key, a run is of the one it was recorded for.
+SELECT advisory_lock.acquire_lease('job', '1 min') AS token \gset
+SELECT advisory_lock.record_run('job-c5cd926bdf8b1673', :token, :'started_at');
+SELECT advisory_lock.last_run('job-c5cd926bdf8b1673') = :'started_at' AS recorded, advisory_lock.last_run('job-45f2cc9a4e570bef');
+DELETE FROM advisory_lock.runs;
+DELETE FROM advisory_lock.leases;

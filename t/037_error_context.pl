@@ -40,14 +40,21 @@ foreach my $call (
 }
 
 # Locks that have no name are told of by their key.
-foreach my $key ('72707370', '-1497367772,-1')
+foreach my $case (
+	[ '72707370', 'lock(72707370)' ],
+	[ '-1497367772,-1', 'lock(-1497367772,-1)' ],
+	[ '72707369', 'lock(72707369)', ' (Prisma Migrate)' ],
+	[ '72707369', "acquire_lease(72707369, '1 min', '1 min')", ' (Prisma Migrate)' ],
+	[ '-1497367772,-977423767', "acquire_lease(-1497367772, -977423767, '1 min', '1 min', NULL)", ' (liquibase-sessionlock)' ])
 {
+	my ($key, $call, $tool) = (@$case, '');
+
 	$victim->query("SELECT advisory_lock.lock('first')");
 	$other->query("SELECT advisory_lock.lock($key)");
 	$other->start("SELECT advisory_lock.lock('first')");
 	$other->wait_blocked;
-	is($victim->sqlstate_of("SELECT advisory_lock.lock($key)"), '40P01', "$key: a deadlock");
-	like($victim->messages, qr/^CONTEXT:  while acquiring exclusive advisory lock $key$/m,
+	is($victim->sqlstate_of("SELECT advisory_lock.$call"), '40P01', "$call: a deadlock");
+	like($victim->messages, qr/^CONTEXT:  while acquiring exclusive advisory lock \Q$key$tool\E$/m,
 		'the context has the key');
 	$victim->query('SELECT advisory_lock.unlock_all()');
 	$other->finish;

@@ -31,25 +31,39 @@ sub try_lease
 	return $other->query("SELECT advisory_lock.acquire_lease('$name', '1 min') IS NOT NULL");
 }
 
-# === Everything that can hold a name keeps a lease off ===
+# === Everything that can hold a lock keeps a lease off ===
 
 my $raw = $node->safe_psql('postgres', "SELECT key1 || ', ' || key2 FROM advisory_lock.key('job')");
-foreach my $way (
-	[ 'a session lock', "SELECT advisory_lock.lock('job')", "SELECT advisory_lock.unlock('job')" ],
-	[ 'a shared lock', "SELECT advisory_lock.lock_shared('job')", "SELECT advisory_lock.unlock_shared('job')" ],
-	[ 'one of many', "SELECT advisory_lock.lock_many(ARRAY['job', 'more'])", 'SELECT advisory_lock.unlock_all()' ],
-	[ 'a transaction lock', "BEGIN; SELECT advisory_lock.xact_lock('job')", 'COMMIT' ],
-	[ 'an uncommitted lease', "BEGIN; SELECT advisory_lock.acquire_lease('job', '1 min')", 'ROLLBACK' ],
-	[ "a raw lock, and npm's", "SELECT pg_advisory_lock($raw)", "SELECT pg_advisory_unlock($raw)" ])
+# By which key, and how a lease of that is asked for.
+foreach my $case (
+	[ "'job'", $raw, "'job', '1 min'" ],
+	[ '72707369', '72707369', "72707369, '1 min'" ],
+	[ $raw, $raw, "$raw, '1 min', '0', NULL" ],
+	[ "'job'", $raw, "$raw, '1 min', '0', NULL" ],
+	[ $raw, $raw, "'job', '1 min'" ])
 {
-	my ($name, $take, $give) = @$way;
+	my ($lock, $key, $lease) = @$case;
+	my $ask = "SELECT advisory_lock.acquire_lease($lease) IS NOT NULL";
 
-	$holder->query($take);
-	is(try_lease('job'), 'f', "$name keeps a lease off");
-	$holder->query($give);
-	is(try_lease('job'), 't', "$name was released");
-	$other->query("SELECT advisory_lock.terminate_holders('job')");
+	foreach my $way (
+		[ 'a session lock', "SELECT advisory_lock.lock($lock)", "SELECT advisory_lock.unlock($lock)" ],
+		[ 'a shared lock', "SELECT advisory_lock.lock_shared($lock)", "SELECT advisory_lock.unlock_shared($lock)" ],
+		[ 'a transaction lock', "BEGIN; SELECT advisory_lock.xact_lock($lock)", 'COMMIT' ],
+		[ 'an uncommitted lease', "BEGIN; SELECT advisory_lock.acquire_lease($lease)", 'ROLLBACK' ],
+		[ "a raw lock, and npm's", "SELECT pg_advisory_lock($key)", "SELECT pg_advisory_unlock($key)" ])
+	{
+		my ($name, $take, $give) = @$way;
+
+		$holder->query($take);
+		is($other->query($ask), 'f', "$lock, $lease: $name keeps a lease off");
+		$holder->query($give);
+		is($other->query($ask), 't', "$name was released");
+		$other->query("SELECT advisory_lock.terminate_holders($lock)");
+	}
 }
+$holder->query("SELECT advisory_lock.lock_many(ARRAY['job', 'more'])");
+is(try_lease('job'), 'f', 'one of many keeps a lease off');
+$holder->query('SELECT advisory_lock.unlock_all()');
 $holder->query("SELECT advisory_lock.acquire_permit('pool', 2)");
 is(try_lease('pool#1'), 'f', 'a permit keeps a lease of its own name off');
 $holder->query("SELECT advisory_lock.release_permit('pool', 1)");
@@ -78,17 +92,21 @@ sub best_wait
 
 my $token = lease('job', '1 min');
 lease("pool#$_", '1 min') foreach 1, 2;
+$node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease(5, '1 h')");
 foreach my $form (
 	(map { "SELECT advisory_lock.$_('job', '200 ms')" } qw(try_lock try_lock_shared try_xact_lock try_xact_lock_shared)),
 	"SELECT advisory_lock.try_lock_many(ARRAY['more', 'job'], '200 ms')",
 	"SELECT advisory_lock.acquire_permit('pool', 2, '200 ms') IS NOT NULL",
-	"SELECT advisory_lock.acquire_lease('job', '1 min', '200 ms') IS NOT NULL")
+	"SELECT advisory_lock.acquire_lease('job', '1 min', '200 ms') IS NOT NULL",
+	"SELECT advisory_lock.try_lock($raw, '200 ms')", "SELECT advisory_lock.acquire_lease($raw, '1 min', '200 ms', NULL) IS NOT NULL",
+	"SELECT advisory_lock.try_lock(5, '200 ms')", "SELECT advisory_lock.acquire_lease(5, '1 min', '200 ms') IS NOT NULL")
 {
 	my $best = best_wait("$form, extract(epoch FROM clock_timestamp() - statement_timestamp())");
 	cmp_ok($best, '>=', 0.2, "$form: a lease keeps it off until the time is over");
 	cmp_ok($best, '<=', 0.3, '... and not much longer');
 }
-foreach my $form ("CALL advisory_lock.acquire('job', '200 ms')", "CALL advisory_lock.acquire_many(ARRAY['more', 'job'], '200 ms')",
+foreach my $form ("CALL advisory_lock.acquire('job', '200 ms')", "CALL advisory_lock.acquire(5, '200 ms')",
+	"CALL advisory_lock.acquire($raw, '200 ms', false, NULL)", "CALL advisory_lock.acquire_many(ARRAY['more', 'job'], '200 ms')",
 	"SET lock_timeout = '200 ms'; SELECT advisory_lock.lock('job')", "SET lock_timeout = '200 ms'; SELECT advisory_lock.lock_many(ARRAY['job'])")
 {
 	my $best = best_wait($form);
@@ -96,7 +114,7 @@ foreach my $form ("CALL advisory_lock.acquire('job', '200 ms')", "CALL advisory_
 	cmp_ok($best, '<=', 0.3, '... and not much longer');
 	$other->query('RESET lock_timeout');
 }
-$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('pool#$_')") foreach 1, 2;
+$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders($_)") foreach "'pool#1'", "'pool#2'", 5;
 my $begin;
 
 # Who waits for the end of a lease says so, and learns of the end at once.
@@ -118,6 +136,24 @@ lease('job', '1 s');
 cmp_ok($holder->query("SELECT advisory_lock.lock('job')"), '>', $token, 'the lease ended');
 cmp_ok(time - $begin, '>=', 1, 'but not before its time');
 $holder->query("SELECT advisory_lock.unlock('job')");
+
+# === A lease by key is shown as a session's lock by key: under the name that is known ===
+
+$token = $node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease($raw, '1 min', '0', NULL)");
+SKIP:
+{
+	skip 'no registry', 4 if $other->query('SELECT advisory_lock.has_registry()') eq 'f';
+	is($other->query("SELECT name, granted, held_by IS NOT NULL FROM advisory_lock.locks WHERE token = $token"), 'job|t|t', 'the name is known');
+	# Who was lost with a lock keeps a lease off, and lets it in when that is lifted.
+	$node->safe_psql('postgres', "SET advisory_lock.lock_delay = '1 h'; SELECT advisory_lock.lock(72707369)");
+	is($other->query("SELECT advisory_lock.acquire_lease(72707369, '1 min', '10 ms')"), '', 'a delay keeps a lease by key off');
+	is($other->query("SELECT delay_reason, key, tool FROM advisory_lock.locks WHERE delayed_until IS NOT NULL"),
+		'holder lost|72707369|Prisma Migrate', 'and is shown');
+	$other->query('SELECT advisory_lock.terminate_holders(72707369)');
+	is($other->query("SELECT advisory_lock.acquire_lease(72707369, '1 min') IS NOT NULL"), 't', 'until it is lifted');
+	$other->query('SELECT advisory_lock.terminate_holders(72707369)');
+}
+is($node->safe_psql('postgres', "SELECT advisory_lock.release_lease('job', $token)"), 't', 'and it ends by the name, too');
 
 # === A renewal that is not committed yet ===
 
@@ -209,6 +245,19 @@ kill 'CONT', $wal_writer;
 # === A crash, a restart, a standby that is promoted ===
 
 $token = lease('durable', '1 h');
+my $of_key = $node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease(72707369, '1 h')");
+my $of_pair = $node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease(1, 2, '1 h', '0', NULL)");
+
+# Leases by key keep others off, and are renewed with their tokens.
+sub check_leases_by_key
+{
+	my ($session, $name) = @_;
+
+	is($session->query("SELECT advisory_lock.try_lock(72707369), advisory_lock.try_lock(1, 2, '0')"), 'f|f', "$name: leases by key are there");
+	is( $session->query("SELECT advisory_lock.renew_lease(72707369, $of_key, '1 h') > now(),
+			advisory_lock.renew_lease(1, 2, $of_pair, '1 h') > now()"), 't|t', 'and are renewed');
+}
+
 $node->backup('base');
 $other->quit;
 $node->stop('immediate');
@@ -217,6 +266,7 @@ $other = session($node);
 is($other->query("SELECT advisory_lock.try_lock('durable')"), 'f', 'a lease survives a crash of the server');
 is($other->query("SELECT advisory_lock.renew_lease('durable', $token, '1 h') > now()"), 't', 'and is renewed');
 is($other->query("SELECT advisory_lock.try_lock('other')"), 't', 'other names are free');
+check_leases_by_key($other, 'after a crash');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
@@ -230,6 +280,7 @@ $standby->promote;
 wait_until { $session->query('SELECT pg_is_in_recovery()') eq 'f' } 'it is promoted';
 is($session->query("SELECT advisory_lock.try_lock('later')"), 'f', 'a lease survives a failover');
 is($session->query("SELECT advisory_lock.renew_lease('later', $later, '1 h') > now()"), 't', 'and is renewed');
+check_leases_by_key($session, 'after a failover');
 cmp_ok($session->query("SELECT advisory_lock.acquire_lease('new', '1 min')"), '>', $later, 'tokens go on');
 $session->quit;
 $standby->stop('immediate');
@@ -237,7 +288,7 @@ $standby->stop('immediate');
 # === Dumps: what is not over, and runs; whichever way it comes in ===
 
 $node->safe_psql('postgres', "SELECT advisory_lock.acquire_lease('over', '1 s');
-	SELECT advisory_lock.record_run('durable', $token, now());
+	SELECT advisory_lock.record_run('durable', $token, now()), advisory_lock.record_run(72707369, $of_key, now());
 	SELECT pg_sleep(1.1); CREATE DATABASE restored TEMPLATE template0");
 my $file = "$PostgreSQL::Test::Utils::tmp_check/dump.sql";
 $node->command_ok([ 'pg_dump', '-f', $file, '-d', conninfo($node) ], 'dumped');
@@ -247,7 +298,8 @@ $node->command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', c
 is($early->query("SELECT advisory_lock.try_lock('durable')"), 'f', 'a restored lease keeps others off');
 is($early->query("SELECT advisory_lock.renew_lease('durable', $token, '1 h') > now()"), 't', 'and is renewed');
 is($early->query('SELECT count(*) FROM advisory_lock.leases WHERE name = $$over$$'), '0', 'what was over is not there');
-is($early->query("SELECT advisory_lock.last_run('durable') IS NOT NULL"), 't', 'runs are');
+is($early->query("SELECT advisory_lock.last_run('durable') IS NOT NULL, advisory_lock.last_run(72707369) IS NOT NULL"), 't|t', 'runs are');
+check_leases_by_key($early, 'restored');
 cmp_ok($early->query("SELECT advisory_lock.acquire_lease('new', '1 min')"), '>', $token, 'tokens go on');
 
 # === DROP EXTENSION takes the leases along ===

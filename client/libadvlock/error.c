@@ -110,6 +110,17 @@ advl_busy(advlock *h, const advl_lock *lock)
 					 lock->title);
 }
 
+/* What the caller names is not held, be it a name or a key. */
+advlock_result
+advl_not_held(advlock *h, const char *name)
+{
+	int64_t		key;
+
+	return advl_kind_of(name, &key) == ADVL_BY_NAME ?
+		advl_fail(h, ADVLOCK_NOT_HELD, "lock \"%s\" is not held", name) :
+		advl_fail(h, ADVLOCK_NOT_HELD, "lock %s is not held", name + 1);
+}
+
 /* The SQLSTATE of a failed result; "" if it has none. */
 const char *
 advl_state(const PGresult *res)

@@ -272,6 +272,7 @@ extern advlock_result advl_fail(advlock *h, advlock_result result,
 			__attribute__((format(printf, 3, 4)));
 extern advlock_result advl_no_memory(advlock *h);
 extern advlock_result advl_busy(advlock *h, const advl_lock *lock);
+extern advlock_result advl_not_held(advlock *h, const char *name);
 extern void advl_set_server_error(advlock *h, const PGresult *res);
 extern advlock_result advl_meaning(const char *sqlstate);
 extern const char *advl_state(const PGresult *res);

@@ -29,15 +29,19 @@
 /* How long to try to give it back; it is over by itself in the end. */
 #define GIVE_BACK_MS 10000
 
-#define LEASE_ARGUMENTS ADVL_NAME ", CAST($2 AS pg_catalog.int8), CAST($3 AS pg_catalog.interval)"
-#define RENEW(guarded) \
-	"SELECT " guarded("advisory_lock.renew_lease(" LEASE_ARGUMENTS ") IS NOT NULL", "bool")
-#define RELEASE(guarded) \
-	"SELECT " guarded("advisory_lock.release_lease(" LEASE_ARGUMENTS ")", "bool")
+#define MORE_ARGUMENTS ", CAST($2 AS pg_catalog.int8), CAST($3 AS pg_catalog.interval)"
+#define RENEW(guarded, lock) \
+	"SELECT " guarded("advisory_lock.renew_lease(" lock MORE_ARGUMENTS ") IS NOT NULL", "bool")
+#define RELEASE(guarded, lock) \
+	"SELECT " guarded("advisory_lock.release_lease(" lock MORE_ARGUMENTS ")", "bool")
 
-/* [for superusers] */
-static const char *const renew_sql[2] = {RENEW(ADVL_UNGUARDED), RENEW(ADVL_GUARDED)};
-static const char *const release_sql[2] = {RELEASE(ADVL_UNGUARDED), RELEASE(ADVL_GUARDED)};
+/* [for superusers][kind] */
+static const char *const renew_sql[2][ADVL_KINDS] = {
+	ADVL_EACH_ARGUMENT(RENEW, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(RENEW, ADVL_GUARDED)
+};
+static const char *const release_sql[2][ADVL_KINDS] = {
+	ADVL_EACH_ARGUMENT(RELEASE, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(RELEASE, ADVL_GUARDED)
+};
 
 /* === The end === */
 
@@ -113,14 +117,15 @@ static advlock_result
 send_change(const advlock *h, advlock *session)
 {
 	const advl_lease *lease = h->lease;
+	const advl_lock *lock = h->held;
 	advl_number token,
 				duration;
 	bool		release = lease->releasing;
-	const char *sql = (release ? release_sql : renew_sql)[advl_is_superuser(session)];
+	const char *sql = (release ? release_sql : renew_sql)[advl_is_superuser(session)][lock->kind];
 	advl_statement statement = {sql, 3,
-	{h->held->name, token, release && lease->at_least_ms == 0 ? NULL : duration}, true};
+	{advl_parameter(lock), token, release && lease->at_least_ms == 0 ? NULL : duration}, true};
 
-	snprintf(token, sizeof(token), "%lld", (long long) h->held->token);
+	snprintf(token, sizeof(token), "%lld", (long long) lock->token);
 	snprintf(duration, sizeof(duration), "%d milliseconds",
 			 release ? lease->at_least_ms : lease->duration_ms);
 	return advl_send(session, &statement, 1, answered, exchange_ms(lease));

@@ -32,7 +32,7 @@ check_lease(advlock *h, const advlock_options *o, bool many)
 		return advl_fail(h, ADVLOCK_INVALID, "time to keep others off must be 0 to %d ms: %d ms",
 						 ADVLOCK_MAX_LEASE_MS, o->at_least_ms);
 	if (many || o->permits > 0 || o->shared)
-		return advl_fail(h, ADVLOCK_INVALID, "a lease is of one name and exclusive");
+		return advl_fail(h, ADVLOCK_INVALID, "a lease is of one lock and exclusive");
 	if (!h->own_conn || h->held != NULL)
 		return advl_fail(h, ADVLOCK_INVALID, "a lease needs a handle of its own");
 	return ADVLOCK_OK;
@@ -79,8 +79,8 @@ check_transaction(advlock *h)
 static advlock_result
 check_key(advlock *h, bool many)
 {
-	if (h->op.options.permits > 0 || h->op.options.lease_ms > 0)
-		return advl_fail(h, ADVLOCK_INVALID, "permits and leases are those of a name, not of a key");
+	if (h->op.options.permits > 0)
+		return advl_fail(h, ADVLOCK_INVALID, "permits are those of a name, not of a key");
 	if (many)
 		return advl_fail(h, ADVLOCK_INVALID, "several locks can only be taken by their names");
 	return ADVLOCK_OK;

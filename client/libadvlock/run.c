@@ -16,19 +16,23 @@
 #include "libadvlock/statements.h"
 
 /* Now, in microseconds; has one succeeded that began within $2; and when. */
-#define IS_DUE(guarded) \
+#define IS_DUE(guarded, lock) \
 	"SELECT CAST(EXTRACT(epoch FROM pg_catalog.clock_timestamp())" ADVL_OP("*") "1000000 AS pg_catalog.int8)," \
 	" COALESCE(r.began" ADVL_OP(">") "(pg_catalog.clock_timestamp()" ADVL_OP("-") \
 	"CAST($2 AS pg_catalog.interval)), false), CAST(r.began AS pg_catalog.text)" \
-	" FROM (SELECT " guarded("advisory_lock.last_run(" ADVL_NAME ")", "timestamptz") " AS began) AS r"
-#define RECORD(guarded) \
-	"SELECT " guarded("CAST(advisory_lock.record_run(" ADVL_NAME ", CAST($2 AS pg_catalog.int8)," \
+	" FROM (SELECT " guarded("advisory_lock.last_run(" lock ")", "timestamptz") " AS began) AS r"
+#define RECORD(guarded, lock) \
+	"SELECT " guarded("CAST(advisory_lock.record_run(" lock ", CAST($2 AS pg_catalog.int8)," \
 					  " pg_catalog.to_timestamp(CAST($3 AS pg_catalog.float8)" ADVL_OP("/") \
 					  "1000000)) AS pg_catalog.text)", "text")
 
-/* [for superusers] */
-static const char *const is_due_sql[2] = {IS_DUE(ADVL_UNGUARDED), IS_DUE(ADVL_GUARDED)};
-static const char *const record_sql[2] = {RECORD(ADVL_UNGUARDED), RECORD(ADVL_GUARDED)};
+/* [for superusers][kind] */
+static const char *const is_due_sql[2][ADVL_KINDS] = {
+	ADVL_EACH_ARGUMENT(IS_DUE, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(IS_DUE, ADVL_GUARDED)
+};
+static const char *const record_sql[2][ADVL_KINDS] = {
+	ADVL_EACH_ARGUMENT(RECORD, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(RECORD, ADVL_GUARDED)
+};
 
 static advlock_result
 told_if_due(advlock *session)
@@ -62,10 +66,11 @@ advl_send_run(advlock *session, const advl_lock *lock, const advl_run *run, int 
 {
 	bool		guarded = advl_is_superuser(session);
 	advl_number numbers[2];
-	advl_statement statement = {is_due_sql[guarded], 2, {lock->name, numbers[0]}, true};
+	const char *parameter = advl_parameter(lock);
+	advl_statement statement = {is_due_sql[guarded][lock->kind], 2, {parameter, numbers[0]}, true};
 
 	if (run->record)
-		statement = (advl_statement) {record_sql[guarded], 3, {lock->name, numbers[0], numbers[1]}, true};
+		statement = (advl_statement) {record_sql[guarded][lock->kind], 3, {parameter, numbers[0], numbers[1]}, true};
 	snprintf(numbers[0], sizeof(numbers[0]), run->record ? "%lld" : "%lld milliseconds",
 			 (long long) (run->record ? lock->token : run->within_ms));
 	snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long) run->began);
@@ -88,7 +93,7 @@ start(advlock *h, const char *name, const advl_run *run)
 	if (r != ADVLOCK_OK)
 		return r;
 	if (lock == NULL)
-		return advl_fail(h, ADVLOCK_NOT_HELD, "lock \"%s\" is not held", name == NULL ? "" : name);
+		return advl_not_held(h, name == NULL ? "" : name);
 	if (!h->way->extension)
 		return advl_lack_extension(h, "runs are recorded by");
 	return advl_started(h, h->way->start_run(h, lock, run));

@@ -23,6 +23,14 @@
 #define ADVL_PAIR_ARGS(text) \
 	ADVL_HIGH(ADVL_BIGINT_ARG(text)) ", " ADVL_LOW(ADVL_BIGINT_ARG(text))
 
+/* For each kind of lock, what the macro makes of the arguments that say which. */
+#define ADVL_EACH_ARGUMENT(statement, guarded) \
+	{ \
+		statement(guarded, ADVL_NAME), \
+		statement(guarded, ADVL_BIGINT_ARG(ADVL_NAME)), \
+		statement(guarded, ADVL_PAIR_ARGS(ADVL_NAME)) \
+	}
+
 /* A FROM item k like that of ADVL_KEYS, for such a text in that key space. */
 #define ADVL_KEY(text, space) \
 	"LATERAL (SELECT " ADVL_PAIR_ARGS(text) ", " #space ") AS k(key1, key2, space)"

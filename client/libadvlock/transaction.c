@@ -59,16 +59,9 @@ typedef struct statements
 			" FROM (SELECT " TOKEN(guarded, lock) ") AS t(token)" \
 	}
 
-#define OF_EACH_KIND(guarded) \
-	{ \
-		BY_EXTENSION(guarded, ADVL_NAME), \
-		BY_EXTENSION(guarded, ADVL_BIGINT_ARG(ADVL_NAME)), \
-		BY_EXTENSION(guarded, ADVL_PAIR_ARGS(ADVL_NAME)) \
-	}
-
 /* [for superusers][kind] */
 static const statements by_extension[2][ADVL_KINDS] = {
-	OF_EACH_KIND(ADVL_UNGUARDED), OF_EACH_KIND(ADVL_GUARDED)
+	ADVL_EACH_ARGUMENT(BY_EXTENSION, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(BY_EXTENSION, ADVL_GUARDED)
 };
 
 /* [shared][kind] */

@@ -13,16 +13,13 @@ static advlock_result
 start(advlock *h, const char *name)
 {
 	const char *defect = advl_lock_defect(name);
-	int64_t		key;
 	advl_lock  *lock;
 
 	if (defect != NULL)
 		return advl_fail(h, ADVLOCK_INVALID, "%s", defect);
 	lock = advl_find(h->held, name);
 	if (lock == NULL)
-		return advl_kind_of(name, &key) == ADVL_BY_NAME ?
-			advl_fail(h, ADVLOCK_NOT_HELD, "lock \"%s\" is not held", name) :
-			advl_fail(h, ADVLOCK_NOT_HELD, "lock %s is not held", name + 1);
+		return advl_not_held(h, name);
 	return h->way->start_unlock(h, lock);
 }
 

@@ -124,19 +124,16 @@ keys_that_are_none(void)
 	};
 	advlock    *a = open_ready();
 	advlock_options permits = with_timeout(0);
-	advlock_options lease = with_timeout(0);
 	char		key[ADVLOCK_KEY_SIZE];
 	const char *both[] = {advlock_key(key, 1), "x"};
 
 	permits.permits = 2;
-	lease.lease_ms = 60000;
 	for (size_t i = 0; i < COUNT(wrong); i++)
 	{
 		check_result(a, advlock_try_lock(a, wrong[i]), ADVLOCK_INVALID);
 		check_result(a, advlock_unlock(a, wrong[i]), ADVLOCK_INVALID);
 	}
 	check_result(a, advlock_lock(a, key, &permits), ADVLOCK_INVALID);
-	check_result(a, advlock_lock(a, key, &lease), ADVLOCK_INVALID);
 	check_result(a, advlock_lock_many(a, both, 2, NULL), ADVLOCK_INVALID);
 	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "0");
 	advlock_close(a);

@@ -8,6 +8,7 @@
  *-------------------------------------------------------------------------
  */
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,32 +73,29 @@ lease_arguments(void)
 	advlock_close(h);
 }
 
+/* The lock's name, or its key, and how SQL has that as arguments. */
 static void
-lease_is_held(void)
+hold_by_lease(const char *lock, const char *arguments)
 {
 	advlock    *h = open_ready();
 	advlock    *other = open_ready();
 	advlock_options o = lease_of(3000);
+	char		terminate[100];
 
-	if (!advlock_has_extension(h))
-	{
-		advlock_close(other);
-		refuse_without_extension(h);
-		return;
-	}
-	check_result(h, advlock_lock(h, "x", &o), ADVLOCK_OK);
+	snprintf(terminate, sizeof(terminate), "SELECT advisory_lock.terminate_holders(%s)", arguments);
+	check_result(h, advlock_lock(h, lock, &o), ADVLOCK_OK);
 	check(advlock_connection(h) == NULL && advlock_socket(h) == -1);
-	check(advlock_token(h, "x") > 0);
+	check(advlock_token(h, lock) > 0);
 	check(advlock_lease_left_ms(h) > 0 && advlock_lease_left_ms(h) <= 3000);
-	check_string(query("SELECT holder FROM advisory_lock.leases WHERE name = 'x'", NULL), "a test");
-	check_result(other, advlock_try_lock(other, "x"), ADVLOCK_BUSY);
-	check_result(other, advlock_lock(other, "x", &o), ADVLOCK_BUSY);
+	check_string(query("SELECT holder FROM advisory_lock.leases", NULL), "a test");
+	check_result(other, advlock_try_lock(other, lock), ADVLOCK_BUSY);
+	check_result(other, advlock_lock(other, lock, &o), ADVLOCK_BUSY);
 	check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_INVALID);
 	check_result(h, advlock_unlock(h, "y"), ADVLOCK_NOT_HELD);
 
 	/* A check is a renewal; without one it is renewed in time. */
 	check_result(h, advlock_check(h), ADVLOCK_OK);
-	while (strcmp(query("SELECT expires_at - acquired_at > '4 s' FROM advisory_lock.leases WHERE name = 'x'", NULL), "t") != 0)
+	while (strcmp(query("SELECT expires_at - acquired_at > '4 s' FROM advisory_lock.leases", NULL), "t") != 0)
 	{
 		struct pollfd p = {.fd = advlock_socket(h),.events = advlock_events(h)};
 
@@ -106,19 +104,36 @@ lease_is_held(void)
 	}
 
 	/* Given back, it is for others; the handle has no session any more. */
-	check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
-	check(advlock_status(h) != ADVLOCK_OK && advlock_token(h, "x") == 0 && advlock_lease_left_ms(h) == 0);
+	check_result(h, advlock_unlock(h, lock), ADVLOCK_OK);
+	check(advlock_status(h) != ADVLOCK_OK && advlock_token(h, lock) == 0 && advlock_lease_left_ms(h) == 0);
 	advlock_close(h);
-	check_result(other, advlock_lock(other, "x", &o), ADVLOCK_OK);
+	check_result(other, advlock_lock(other, lock, &o), ADVLOCK_OK);
 
 	/* Closing gives it back, too; and one that was ended is lost. */
 	advlock_close(other);
 	other = open_ready();
-	check_result(other, advlock_lock(other, "x", &o), ADVLOCK_OK);
-	check_string(query("SELECT advisory_lock.terminate_holders('x')", NULL), "1");
+	check_result(other, advlock_lock(other, lock, &o), ADVLOCK_OK);
+	check_string(query(terminate, NULL), "1");
 	check_result(other, advlock_check(other), ADVLOCK_LOST);
 	check_result(other, advlock_status(other), ADVLOCK_LOST);
 	advlock_close(other);
+}
+
+static void
+lease_is_held(void)
+{
+	advlock    *h = open_ready();
+	char		key[ADVLOCK_KEY_SIZE];
+
+	if (!advlock_has_extension(h))
+	{
+		refuse_without_extension(h);
+		return;
+	}
+	advlock_close(h);
+	hold_by_lease("x", "'x'");
+	hold_by_lease(advlock_key(key, INT64_MIN), "'-9223372036854775808'::bigint");
+	hold_by_lease(advlock_key_pair(key, -1, 2), "-1, 2");
 }
 
 /* The caller has its time to stop; whoever does not poll is told as late as it asks. */
@@ -144,9 +159,8 @@ lease_ends(void)
 }
 
 static void
-run_counts(bool lease)
+run_counts(const char *name, bool lease)
 {
-	const char *name = lease ? "leased" : "locked";
 	advlock    *h = open_ready();
 	advlock_options o = lease_of(lease ? 5000 : 0);
 
@@ -159,10 +173,13 @@ run_counts(bool lease)
 	check_result(h, advlock_is_due(h, name, 0), ADVLOCK_OK);
 
 	/* Somebody else has had the name since. */
-	query("UPDATE advisory_lock.runs SET token = token + 1000000 WHERE name = $1", name);
+	query("UPDATE advisory_lock.runs SET token = token + 1000000", NULL);
 	check_result(h, advlock_record_run(h, name), ADVLOCK_SERVER);
 	check_sqlstate(h, "55000");
 	check_result(h, advlock_unlock(h, name), ADVLOCK_OK);
+	check_result(h, advlock_is_due(h, name, 1), lease ? ADVLOCK_CONNECTION : ADVLOCK_NOT_HELD);
+	check_string(query("SELECT count(*) FROM advisory_lock.runs", NULL), "1");
+	query("DELETE FROM advisory_lock.runs", NULL);
 	advlock_close(h);
 }
 
@@ -171,12 +188,17 @@ runs_are_recorded(void)
 {
 	advlock    *h = open_ready();
 	bool		extension = advlock_has_extension(h);
+	char		key[ADVLOCK_KEY_SIZE];
 
 	advlock_close(h);
 	if (!extension)
 		return;
-	run_counts(false);
-	run_counts(true);
+	for (int lease = 0; lease <= 1; lease++)
+	{
+		run_counts("job", lease);
+		run_counts(advlock_key(key, 72707369), lease);
+		run_counts(advlock_key_pair(key, INT32_MIN, INT32_MAX), lease);
+	}
 }
 
 const test_case lease_tests[] = {

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
@@ -57,13 +58,16 @@ prepare(OwnerQuery *query)
 static int
 run_plan(OwnerQuery *query, Datum *params)
 {
+	char		nulls[MAX_OWNER_ARGS];
 	Snapshot	latest;
 	int			result;
 
+	for (int i = 0; i < query->nargs; i++)
+		nulls[i] = query->types[i] == TEXTOID && params[i] == NULL_TEXT ? 'n' : ' ';
 	if (query->expected != SPI_OK_SELECT)
-		return SPI_execute_plan(query->plan, params, NULL, false, 0);
+		return SPI_execute_plan(query->plan, params, nulls, false, 0);
 	latest = RegisterSnapshot(GetLatestSnapshot());
-	result = SPI_execute_snapshot(query->plan, params, NULL, latest, InvalidSnapshot, true, false, 0);
+	result = SPI_execute_snapshot(query->plan, params, nulls, latest, InvalidSnapshot, true, false, 0);
 	UnregisterSnapshot(latest);
 	return result;
 }

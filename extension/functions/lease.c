@@ -3,7 +3,7 @@
  * lease.c
  *	  Taking, renewing and ending leases.
  *
- * Who takes a lease holds the name's own lock while it writes the row, so that
+ * Who takes a lease holds the lock itself while it writes the row, so that
  * sessions keep leases off, and the queue keeps its order.  Once that has been
  * committed, the row keeps others off.
  *
@@ -42,9 +42,6 @@
 #include "registry/announce.h"
 #include "tokens/token.h"
 
-PG_FUNCTION_INFO_V1(advisory_lock_acquire_lease);
-PG_FUNCTION_INFO_V1(advisory_lock_renew_lease);
-PG_FUNCTION_INFO_V1(advisory_lock_release_lease);
 PG_FUNCTION_INFO_V1(advisory_lock_note_lease);
 
 #define OF_THIS_KEY \
@@ -117,10 +114,6 @@ static OwnerQuery end_query = {
 	" WHERE" OF_THIS_KEY " AND l.token OPERATOR(pg_catalog.=) $4"
 };
 
-#define KEY_PARAMS(lock) \
-	Int32GetDatum((lock)->id.key.key1), Int32GetDatum((lock)->id.key.key2), \
-	Int32GetDatum((lock)->id.key.kind)
-
 /* What a statement that changes a lease returns */
 typedef struct Changed
 {
@@ -173,8 +166,7 @@ write_lease(const LeaseRequest *request, int64 token)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		params[] = {
-		KEY_PARAMS(&request->lock),
-		CStringGetTextDatum(request->lock.name),
+		LOCK_PARAMS(request->lock),
 		Int64GetDatum(token),
 		CStringGetTextDatum(request->holder),
 		CStringGetDatum(GetUserNameFromId(GetUserId(), false)),
@@ -192,8 +184,8 @@ write_lease(const LeaseRequest *request, int64 token)
 }
 
 /*
- * Take the lease, waiting until the deadline at most.  The name's own lock is
- * held until the transaction ends, since only then others see the row.
+ * Take the lease, waiting until the deadline at most.  The lock itself is held
+ * until the transaction ends, since only then others see the row.
  *
  * Whoever holds the lock has waited out what kept it off, unless it had held
  * it before: then there can be a lease all the same, and is to be waited out.
@@ -203,24 +195,23 @@ take_lease(const LeaseRequest *request, const Deadline *deadline, int64 *token)
 {
 	int64		token_of_lock;
 
-	if (!acquire_lock(&request->lock, XACT_EXCLUSIVE, deadline, &token_of_lock))
+	if (!acquire_lock(request->lock, XACT_EXCLUSIVE, deadline, &token_of_lock))
 		return false;
 	*token = token_draw();		/* a lease shares its token with nobody */
 	while (!write_lease(request, *token))
 	{
-		if (!wait_out_delay(&request->lock, deadline))
+		if (!wait_out_delay(request->lock, deadline))
 			return false;
 		*token = token_draw();
 	}
 	return true;
 }
 
-/* acquire_lease(name text, duration interval, timeout interval, holder text) returns bigint */
-Datum
-advisory_lock_acquire_lease(PG_FUNCTION_ARGS)
+static Datum
+acquire_lease(FunctionCallInfo fcinfo, int next, const NamedLock *lock)
 {
-	LeaseRequest request = lease_request_args(fcinfo, 0, 1, 3);
-	Deadline	deadline = timeout_arg(fcinfo, 2, &request.lock);
+	LeaseRequest request = lease_request_args(fcinfo, lock, next, next + 2);
+	Deadline	deadline = timeout_arg(fcinfo, next + 1, lock);
 	int64		token;
 
 	check_lease_allowed("advisory_lock.acquire_lease()");
@@ -228,6 +219,10 @@ advisory_lock_acquire_lease(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(token);
 }
+
+/* acquire_lease(name text, duration interval, timeout interval, holder text) returns bigint */
+LOCK_FUNCTION(advisory_lock_acquire_lease, named_lock_arg,
+			  acquire_lease(fcinfo, next, &lock));
 
 /* === Renewing and ending one === */
 
@@ -239,7 +234,7 @@ check_lease_owner(const NamedLock *lock, const char *owner)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied for the lease of \"%s\"", lock->name),
+			 errmsg("permission denied for the lease of %s", lock_title(lock)),
 			 errdetail("It belongs to the role that took it."),
 			 errhint("Call it as a member of that role.")));
 }
@@ -284,55 +279,60 @@ move_end(const NamedLock *lock, OwnerQuery *query, Datum *params)
 	return changed;
 }
 
-/* renew_lease(name text, token bigint, duration interval) returns timestamptz */
-Datum
-advisory_lock_renew_lease(PG_FUNCTION_ARGS)
+static Datum
+renew_lease(FunctionCallInfo fcinfo, int next, const NamedLock *lock)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	int64		token = lease_token_arg(fcinfo, 1, &lock);
-	int64		duration = lease_duration_arg(fcinfo, 2, &lock);
+	int64		token = lease_token_arg(fcinfo, next, lock);
+	int64		duration = lease_duration_arg(fcinfo, next + 1, lock);
 	Datum		params[] = {
-		KEY_PARAMS(&lock), Int64GetDatum(token), TimestampTzGetDatum(GetCurrentTimestamp() + duration)
+		KEY_PARAMS(lock), Int64GetDatum(token), TimestampTzGetDatum(GetCurrentTimestamp() + duration)
 	};
 	Changed		changed;
 
 	check_lease_allowed("advisory_lock.renew_lease()");
 	SPI_connect();
-	changed = move_end(&lock, &renew_query, params);
+	changed = move_end(lock, &renew_query, params);
 	SPI_finish();
 	if (!changed.found)
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(changed.expires_at);
 }
 
-/* release_lease(name text, token bigint, at_least interval) returns boolean */
-Datum
-advisory_lock_release_lease(PG_FUNCTION_ARGS)
+/* renew_lease(name text, token bigint, duration interval) returns timestamptz */
+LOCK_FUNCTION(advisory_lock_renew_lease, named_lock_arg,
+			  renew_lease(fcinfo, next, &lock));
+
+static Datum
+release_lease(FunctionCallInfo fcinfo, int next, const NamedLock *lock)
 {
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	int64		token = lease_token_arg(fcinfo, 1, &lock);
-	Datum		params[] = {KEY_PARAMS(&lock), Int64GetDatum(token), (Datum) 0};
+	int64		token = lease_token_arg(fcinfo, next, lock);
+	int			at_least_argno = next + 1;
+	Datum		params[] = {KEY_PARAMS(lock), Int64GetDatum(token), (Datum) 0};
 	/* what was checked: on the calendar, a month less days may be anything */
-	Interval	at_least = {.time = at_least_arg(fcinfo, 2, &lock)};
+	Interval	at_least = {.time = at_least_arg(fcinfo, at_least_argno, lock)};
 	Changed		changed;
 
 	check_lease_allowed("advisory_lock.release_lease()");
 	SPI_connect();
-	if (PG_ARGISNULL(2))
-		changed = change_lease(&lock, &release_query, params);
+	if (PG_ARGISNULL(at_least_argno))
+		changed = change_lease(lock, &release_query, params);
 	else
 	{
 		params[4] = IntervalPGetDatum(&at_least);
-		changed = move_end(&lock, &shorten_query, params);
+		changed = move_end(lock, &shorten_query, params);
 	}
 	SPI_finish();
 	if (changed.found)
 	{
-		lease_ended_here(&lock);
+		lease_ended_here(lock);
 		let_in_at_commit();
 	}
 	PG_RETURN_BOOL(changed.found);
 }
+
+/* release_lease(name text, token bigint, at_least interval) returns boolean */
+LOCK_FUNCTION(advisory_lock_release_lease, named_lock_arg,
+			  release_lease(fcinfo, next, &lock));
 
 static void
 check_may_end(const NamedLock *lock, const char *owner)

@@ -18,12 +18,12 @@
 /* What is asked for; times are microseconds */
 typedef struct LeaseRequest
 {
-	NamedLock	lock;
+	const NamedLock *lock;
 	int64		duration;
 	char	   *holder;
 } LeaseRequest;
 
-extern LeaseRequest lease_request_args(FunctionCallInfo fcinfo, int name, int duration, int holder);
+extern LeaseRequest lease_request_args(FunctionCallInfo fcinfo, const NamedLock *lock, int duration, int holder);
 extern int64 lease_duration_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
 extern int64 lease_token_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);
 extern int64 at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock);

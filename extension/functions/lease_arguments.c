@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "base/title.h"
 #include "functions/arguments.h"
 #include "functions/lease.h"
 
@@ -40,7 +41,7 @@ lease_duration_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (us < MIN_DURATION || us > MAX_DURATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("duration of the lease of \"%s\" must be between 1 second and 24 hours", lock->name),
+				 errmsg("duration of the lease of %s must be between 1 second and 24 hours", lock_title(lock)),
 				 errhint("Choose what the holder can be waited for when it is lost, and renew the lease as long as it works.")));
 	return us;
 }
@@ -57,8 +58,8 @@ at_least_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (us < 0 || us > MAX_DURATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time for which others are kept off \"%s\" must be between 0 and 24 hours", lock->name),
-				 errhint("Leave it out, or pass how long the name shall at least be kept from others.")));
+				 errmsg("time for which others are kept off %s must be between 0 and 24 hours", lock_title(lock)),
+				 errhint("Leave it out, or pass how long others shall at least be kept off.")));
 	return us;
 }
 
@@ -69,7 +70,7 @@ lease_token_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("token of the lease of \"%s\" must not be null", lock->name),
+				 errmsg("token of the lease of %s must not be null", lock_title(lock)),
 				 errhint("Pass what advisory_lock.acquire_lease() returned.")));
 	return PG_GETARG_INT64(argno);
 }
@@ -107,19 +108,17 @@ holder_arg(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (strlen(holder) > MAX_HOLDER_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("holder of the lease of \"%s\" is too long", lock->name),
+				 errmsg("holder of the lease of %s is too long", lock_title(lock)),
 				 errdetail("The limit is %d bytes.", MAX_HOLDER_BYTES),
 				 errhint("Pass a shorter text, or leave it out.")));
 	return holder;
 }
 
-/* What is asked for by the arguments with these numbers. */
+/* What is asked for of the lock by the arguments with these numbers. */
 LeaseRequest
-lease_request_args(FunctionCallInfo fcinfo, int name, int duration, int holder)
+lease_request_args(FunctionCallInfo fcinfo, const NamedLock *lock, int duration, int holder)
 {
-	LeaseRequest request = {.lock = named_lock_arg(fcinfo, name)};
-
-	request.duration = lease_duration_arg(fcinfo, duration, &request.lock);
-	request.holder = holder_arg(fcinfo, holder, &request.lock);
-	return request;
+	return (LeaseRequest) {
+		lock, lease_duration_arg(fcinfo, duration, lock), holder_arg(fcinfo, holder, lock)
+	};
 }

@@ -34,9 +34,6 @@
 /* Who does not ask for so long has gone; who comes back has its place again */
 #define PATIENCE (10 * USECS_PER_SEC)
 
-PG_FUNCTION_INFO_V1(advisory_lock_queue_lease);
-PG_FUNCTION_INFO_V1(advisory_lock_leave_lease_queue);
-
 #define OF_THIS_KEY \
 	" q.key1 OPERATOR(pg_catalog.=) $1 AND q.key2 OPERATOR(pg_catalog.=) $2" \
 	" AND q.kind OPERATOR(pg_catalog.=) $3"
@@ -95,8 +92,7 @@ ask_queue(OwnerQuery *query, const NamedLock *lock, int64 ticket)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		params[MAX_OWNER_ARGS] = {
-		Int32GetDatum(lock->id.key.key1), Int32GetDatum(lock->id.key.key2),
-		Int32GetDatum(lock->id.key.kind), Int64GetDatum(ticket),
+		KEY_PARAMS(lock), Int64GetDatum(ticket),
 		CStringGetDatum(GetUserNameFromId(GetUserId(), false)),
 		TimestampTzGetDatum(now + PATIENCE), TimestampTzGetDatum(now + PATIENCE / 2)
 	};
@@ -141,15 +137,10 @@ set_holder_columns(Datum *values, bool *nulls, const NamedLock *lock)
 	set_time_column(&values[1], &nulls[1], until);
 }
 
-/*
- * queue_lease(name text, duration interval, INOUT ticket bigint, holder text,
- *			   OUT token bigint, OUT ahead integer, OUT held_by text,
- *			   OUT held_until timestamptz)
- */
-Datum
-advisory_lock_queue_lease(PG_FUNCTION_ARGS)
+static Datum
+queue_lease(FunctionCallInfo fcinfo, int next, const NamedLock *lock)
 {
-	LeaseRequest request = lease_request_args(fcinfo, 0, 1, 3);
+	LeaseRequest request = lease_request_args(fcinfo, lock, next, next + 2);
 	int64		ticket,
 				ahead,
 				token = NO_TOKEN;
@@ -158,10 +149,10 @@ advisory_lock_queue_lease(PG_FUNCTION_ARGS)
 	bool		nulls[5] = {false};
 
 	check_lease_allowed("advisory_lock.queue_lease()");
-	ticket = ticket_arg(fcinfo, 2, &request.lock);
-	ahead = ask_queue(&ahead_query, &request.lock, ticket);
+	ticket = ticket_arg(fcinfo, next + 1, lock);
+	ahead = ask_queue(&ahead_query, lock, ticket);
 	taken = ahead == 0 && take_lease(&request, &NOW, &token);
-	(void) ask_queue(taken ? &served_query : &ask_query, &request.lock, ticket);
+	(void) ask_queue(taken ? &served_query : &ask_query, lock, ticket);
 
 	values[0] = Int64GetDatum(ticket);
 	values[1] = Int64GetDatum(token);
@@ -170,18 +161,27 @@ advisory_lock_queue_lease(PG_FUNCTION_ARGS)
 	if (taken)
 		nulls[3] = nulls[4] = true;
 	else
-		set_holder_columns(&values[3], &nulls[3], &request.lock);
+		set_holder_columns(&values[3], &nulls[3], lock);
 	return row_result(row_type(fcinfo), values, nulls);
 }
 
-/* leave_lease_queue(name text, ticket bigint) returns boolean */
-Datum
-advisory_lock_leave_lease_queue(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
+/*
+ * queue_lease(name text, duration interval, INOUT ticket bigint, holder text,
+ *			   OUT token bigint, OUT ahead integer, OUT held_by text,
+ *			   OUT held_until timestamptz)
+ */
+LOCK_FUNCTION(advisory_lock_queue_lease, named_lock_arg,
+			  queue_lease(fcinfo, next, &lock));
 
+static Datum
+leave_lease_queue(FunctionCallInfo fcinfo, int next, const NamedLock *lock)
+{
 	check_lease_allowed("advisory_lock.leave_lease_queue()");
-	if (PG_ARGISNULL(1))
+	if (PG_ARGISNULL(next))
 		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(ask_queue(&leave_query, &lock, PG_GETARG_INT64(1)) > 0);
+	PG_RETURN_BOOL(ask_queue(&leave_query, lock, PG_GETARG_INT64(next)) > 0);
 }
+
+/* leave_lease_queue(name text, ticket bigint) returns boolean */
+LOCK_FUNCTION(advisory_lock_leave_lease_queue, named_lock_arg,
+			  leave_lease_queue(fcinfo, next, &lock));

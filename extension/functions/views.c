@@ -34,6 +34,7 @@ PG_FUNCTION_INFO_V1(advisory_lock_name_statistics);
 PG_FUNCTION_INFO_V1(advisory_lock_registry_counters);
 PG_FUNCTION_INFO_V1(advisory_lock_has_registry);
 PG_FUNCTION_INFO_V1(advisory_lock_reset_stats);
+PG_FUNCTION_INFO_V1(advisory_lock_reset_stats_by_key);
 
 /*
  * The name under which the session with that label, if it has one, has the
@@ -114,9 +115,10 @@ advisory_lock_label(PG_FUNCTION_ARGS)
 
 /*
  * delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
- *				 OUT delayed_until timestamptz, OUT key bigint) returns setof record
+ *				 OUT delayed_until timestamptz, OUT one_bigint boolean)
+ *	returns setof record
  *
- * The names that are kept off since their holder was lost.
+ * The locks that are kept off since their holder was lost.
  */
 Datum
 advisory_lock_delayed_names(PG_FUNCTION_ARGS)
@@ -130,9 +132,8 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 	for (int i = 0; i < count; i++)
 	{
 		LockKey		key = delays[i].key;
-		bool		big = key.kind == KEY_BIGINT;
 		Datum		values[5] = {0};
-		bool		nulls[5] = {false, big, big, false, !big};
+		bool		nulls[5] = {false};
 		Oid			role = InvalidOid;
 		char	   *name = name_by_key(reg, key, &role);
 
@@ -140,16 +141,31 @@ advisory_lock_delayed_names(PG_FUNCTION_ARGS)
 		values[1] = Int32GetDatum(key.key1);
 		values[2] = Int32GetDatum(key.key2);
 		values[3] = TimestampTzGetDatum(delay_ends_at(&delays[i]));
-		values[4] = Int64GetDatum(bigint_of_key(key));
+		values[4] = BoolGetDatum(key.kind == KEY_BIGINT);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
 }
 
 /*
- * known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT kind integer,
- *				OUT token bigint, OUT held_by text, OUT acquired_at timestamptz,
- *				OUT expires_at timestamptz) returns setof record
+ * The name of a lease: that by which it was taken; else, as of a lock that a
+ * session has taken by its key, the one that is known for this key.
+ */
+static void
+set_lease_name_column(Datum *value, bool *isnull, const Lease *lease, bool may_see)
+{
+	const char *name = lease->name;
+
+	if (!name)
+		name = name_of_lock(lease->key, NULL, &may_see);
+	set_name_column(value, isnull, name, may_see);
+}
+
+/*
+ * known_leases(OUT name text, OUT key1 integer, OUT key2 integer,
+ *				OUT one_bigint boolean, OUT token bigint, OUT held_by text,
+ *				OUT acquired_at timestamptz, OUT expires_at timestamptz)
+ *	returns setof record
  */
 Datum
 advisory_lock_known_leases(PG_FUNCTION_ARGS)
@@ -157,6 +173,7 @@ advisory_lock_known_leases(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	ListCell   *cell;
 
+	(void) registry_attach();
 	InitMaterializedSRF(fcinfo, 0);
 	foreach(cell, leases_under_way())
 	{
@@ -165,10 +182,10 @@ advisory_lock_known_leases(PG_FUNCTION_ARGS)
 		Datum		values[8] = {0};
 		bool		nulls[8] = {false};
 
-		set_name_column(&values[0], &nulls[0], lease->name, may_see);
+		set_lease_name_column(&values[0], &nulls[0], lease, may_see);
 		values[1] = Int32GetDatum(lease->key.key1);
 		values[2] = Int32GetDatum(lease->key.key2);
-		values[3] = Int32GetDatum(lease->key.kind);
+		values[3] = BoolGetDatum(lease->key.kind == KEY_BIGINT);
 		values[4] = Int64GetDatum(lease->token);
 		set_name_column(&values[5], &nulls[5], lease->holder, may_see);
 		values[6] = TimestampTzGetDatum(lease->acquired_at);
@@ -184,13 +201,16 @@ milliseconds(int64 us)
 	return Float8GetDatum(us / 1000.0);
 }
 
+/* The key of a name is not shown: who sees it could try names. */
 static void
 put_statistics(ReturnSetInfo *rsinfo, NameEntry *entry)
 {
-	Datum		values[10] = {0};
-	bool		nulls[10] = {false};
+	LockKey		key = entry->id.key;
+	bool		named = entry->name[0] != '\0';
+	Datum		values[13] = {0};
+	bool		nulls[13] = {[10] = named, [11] = named, [12] = named};
 
-	set_name_column(&values[0], &nulls[0], entry->name, may_see_names_of(entry->role));
+	set_name_column(&values[0], &nulls[0], named ? entry->name : NULL, may_see_names_of(entry->role));
 	values[1] = Int64GetDatum(pg_atomic_read_u64(&entry->acquisitions));
 	values[2] = Int64GetDatum(entry->waits);
 	values[3] = Int64GetDatum(entry->timeouts);
@@ -201,10 +221,13 @@ put_statistics(ReturnSetInfo *rsinfo, NameEntry *entry)
 	set_time_column(&values[8], &nulls[8],
 					pg_atomic_read_u64(&entry->last_acquired_at));
 	values[9] = TimestampTzGetDatum(entry->stats_since);
+	values[10] = Int32GetDatum(key.key1);
+	values[11] = Int32GetDatum(key.key2);
+	values[12] = BoolGetDatum(key.kind == KEY_BIGINT);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* name_statistics(OUT name text, ...) returns setof record: the view stats */
+/* name_statistics(OUT name text, ...) returns setof record; for the view stats */
 Datum
 advisory_lock_name_statistics(PG_FUNCTION_ARGS)
 {
@@ -288,5 +311,16 @@ advisory_lock_reset_stats(PG_FUNCTION_ARGS)
 
 		reset_statistics_of(reg, &lock.id);
 	}
+	PG_RETURN_VOID();
+}
+
+/* reset_stats(key bigint), reset_stats(key1 integer, key2 integer) return void */
+Datum
+advisory_lock_reset_stats_by_key(PG_FUNCTION_ARGS)
+{
+	int			next;
+	NamedLock	lock = key_arg(fcinfo, &next);
+
+	reset_statistics_of(registry_or_error(), &lock.id);
 	PG_RETURN_VOID();
 }

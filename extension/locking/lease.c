@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lease.c
- *	  Names that are held without a session.
+ *	  Locks that are held without a session.
  *
  * A lease is a row of the table leases, so it is as durable and as replicated
  * as the data.  It keeps others off its key as the delay of a lost session
@@ -70,6 +70,16 @@ column(HeapTuple row, int number, TupleDesc columns)
 	return heap_getattr(row, number, columns, &isnull);
 }
 
+/* NULL: none, since it was taken by its key. */
+static char *
+name_of_row(HeapTuple row, TupleDesc columns)
+{
+	bool		isnull;
+	Datum		name = heap_getattr(row, NAME, columns, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(name);
+}
+
 static LockKey
 key_of_row(HeapTuple row, TupleDesc columns)
 {
@@ -105,7 +115,7 @@ read_row(HeapTuple row, TupleDesc columns)
 
 	*lease = (Lease) {
 		.key = key_of_row(row, columns),
-		.name = TextDatumGetCString(column(row, NAME, columns)),
+		.name = name_of_row(row, columns),
 		.token = DatumGetInt64(column(row, TOKEN, columns)),
 		.holder = TextDatumGetCString(column(row, HOLDER, columns)),
 		.owner = pstrdup(NameStr(*DatumGetName(column(row, OWNER, columns)))),
@@ -230,7 +240,8 @@ leased_until(LockKey key)
 		until = lease->expires_at;
 	else if (lease->changing)
 		until = now + RECHECK_CHANGE;
-	pfree(lease->name);
+	if (lease->name)
+		pfree(lease->name);
 	pfree(lease->holder);
 	pfree(lease->owner);
 	pfree(lease);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lease.h
- *	  Names that are held without a session.
+ *	  Locks that are held without a session.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -19,7 +19,7 @@
 typedef struct Lease
 {
 	LockKey		key;
-	char	   *name;
+	char	   *name;			/* NULL: it was taken by its key */
 	int64		token;
 	char	   *holder;
 	char	   *owner;
