@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the advisory_lock authors
 #
-# withlock --lease: a name that is held without a connection.
+# withlock --lease: a lock that is held without a connection.
 
 use strict;
 use warnings FATAL => 'all';
@@ -23,13 +23,6 @@ sub sql
 	my ($query) = @_;
 
 	return $node->safe_psql('postgres', $query);
-}
-
-sub lease_of
-{
-	my ($name, $columns) = @_;
-
-	return sql("SELECT $columns FROM advisory_lock.leases WHERE name = '$name' AND NOT released");
 }
 
 # --- What does not go together is refused before anybody is connected to
@@ -56,52 +49,66 @@ my $ended = withlock('x', '-d', conninfo($node, 'bare'), '--lease', '10s', 'true
 is($ended->status, 69, 'without the extension there are no leases');
 like($ended->stderr, qr/lock "x": a lease needs the extension advisory_lock.*\n.*HINT: .*CREATE EXTENSION/, '... and what is to be done');
 
-# --- One is held, renewed without a connection in between, and given back
+# --- One is held, renewed without a connection in between, and given back; everybody else keeps off
 
-my $job = start_withlock('job', '--lease', '6s', '--grace', '1s', '--', 'sh', '-c',
-	"echo \$WITHLOCK_TOKEN; until [ -e $directory/go ]; do sleep 0.1; done; exit 7");
-$job->wait_command;
-my ($token, $holder) = split /\|/, lease_of('job', 'token, holder');
-like($holder, qr/^withlock on \S+, pid @{[ $job->pid ]}$/, 'others are told who holds it');
-wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'withlock%'") == 0 } 'no connection is kept';
-wait_until { lease_of('job', "expires_at - acquired_at > '6.5 s'") eq 't' } 'it is renewed';
-is(lease_of('job', 'token'), $token, '... with the same token');
-is(sql("SELECT held_by = '$holder' AND expires_at > now() AND pid IS NULL FROM advisory_lock.locks WHERE name = 'job'"),
-	't', 'the view shows it');
+my $holds = 0;
 
-# --- Everybody else keeps off, and is told by whom
-
-foreach my $other (
-	['a lease' => '-n', '--lease', '3s'],
-	['a session' => '-n'],
-	['a transaction' => '-n', '--transaction'],
-	['a lease in time' => '-t', '2s', '--lease', '3s'])
+# The lock as options and as arguments of SQL, and what messages call it.
+sub hold_lease
 {
-	my ($what, @options) = @$other;
-	my $begun = time;
-	$ended = withlock('job', @options, 'true');
-	my $took = time - $begun;
-	is($ended->status, 75, "$what does not get it");
-	cmp_ok($took, '<', 5, '... and does not wait') if $options[0] eq '-n';
-}
-# The last word of a wait is not waited for long.
-my $told = qr/held for \d+ s by \Q$holder\E \(a lease, with \d s left\)\n.*--kill job/;
-wait_until { withlock('job', '-n', 'true')->stderr =~ $told } 'a session is told who holds it';
-wait_until { withlock('job', '-n', '--lease', '3s', 'true')->stderr =~ $told } 'who wants a lease, too';
-like(withlock('--status', 'job')->stdout, qr/^job: held for \d+ s by \Q$holder\E \(a lease, with \d s left\)$/m, '--status tells');
-like(withlock('--list')->stdout, qr/^job +exclusive +leased +- +- +\Q$holder\E/m, '--list shows it');
-like(withlock('--list', '--json')->stdout, qr/"held_by" : "\Q$holder\E", "expires_at" : "\d/, '... also in JSON');
+	my ($options, $sql, $title) = @_;
+	my $go = "$directory/go" . $holds++;
+	my ($name) = $options->[-1];
+	my $job = start_withlock(@$options, '--lease', '6s', '--grace', '1s', '--', 'sh', '-c',
+		"echo \$WITHLOCK_NAME \$WITHLOCK_TOKEN; until [ -e $go ]; do sleep 0.1; done; exit 7");
+	my $lease = 'FROM advisory_lock.leases WHERE NOT released';
 
-my @waiting = map { start_withlock('job', @$_, '--', 'sh', '-c', 'echo $WITHLOCK_TOKEN') }
-  (['--lease', '3s'], []);
-wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: job'") == 2 } 'two wait';
-append_to_file("$directory/go", '');
-is($job->wait, 7, 'the status is the command\'s');
-is($_->wait, 0, 'who waited gets it') foreach @waiting;
-my @tokens = sort { $a <=> $b } map { $_->stdout + 0 } @waiting;
-cmp_ok($token, '<', $tokens[0], 'and a higher token');
-is($job->stdout, "$token\n", 'WITHLOCK_TOKEN is the token');
-is(lease_of('job', 'count(*)'), 0, 'nothing is left');
+	$job->wait_command;
+	my ($token, $holder) = split /\|/, sql("SELECT token, holder $lease");
+	like($holder, qr/^withlock on \S+, pid @{[ $job->pid ]}$/, "$title: others are told who holds it");
+	wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'withlock%'") == 0 } 'no connection is kept';
+	wait_until { sql("SELECT expires_at - acquired_at > '6.5 s' $lease") eq 't' } 'it is renewed';
+	is(sql("SELECT token $lease"), $token, '... with the same token');
+	is(sql("SELECT held_by = '$holder' AND expires_at > now() AND pid IS NULL FROM advisory_lock.locks"), 't', 'the view shows it');
+	is(sql("SELECT advisory_lock.is_locked($sql)"), 't', '... as this lock');
+
+	foreach my $other (
+		['a lease' => '-n', '--lease', '3s'],
+		['a session' => '-n'],
+		['a transaction' => '-n', '--transaction'],
+		['a lease in time' => '-t', '2s', '--lease', '3s'])
+	{
+		my ($what, @how) = @$other;
+		my $begun = time;
+		$ended = withlock(@$options, @how, 'true');
+		my $took = time - $begun;
+		is($ended->status, 75, "$what does not get it");
+		cmp_ok($took, '<', 5, '... and does not wait') if $how[0] eq '-n';
+	}
+	# The last word of a wait is not waited for long.
+	my $told = qr/lock "?\Q$title\E"?: not obtained: held for \d+ s by \Q$holder\E \(a lease, with \d s left\)\n.*--kill (--key )?\Q$name\E$/m;
+	wait_until { withlock(@$options, '-n', 'true')->stderr =~ $told } 'a session is told who holds it';
+	wait_until { withlock(@$options, '-n', '--lease', '3s', 'true')->stderr =~ $told } 'who wants a lease, too';
+	like(withlock('--status', @$options)->stdout, qr/^\Q$title\E: held for \d+ s by \Q$holder\E \(a lease, with \d s left\)$/m, '--status tells');
+	is(withlock('--status', @$options)->status, 75, '... by its status, too');
+	like(withlock('--list')->stdout, qr/^\Q$title\E +exclusive +leased +- +- +\Q$holder\E/m, '--list shows it');
+	like(withlock('--list', @$options, '--json')->stdout, qr/"held_by" : "\Q$holder\E", "expires_at" : "\d/, '... also in JSON');
+
+	my @waiting = map { start_withlock(@$options, @$_, '--', 'sh', '-c', 'echo $WITHLOCK_TOKEN') }
+	  (['--lease', '3s'], []);
+	wait_until { sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: $name'") == 2 } 'two wait';
+	append_to_file($go, '');
+	is($job->wait, 7, 'the status is the command\'s');
+	is($_->wait, 0, 'who waited gets it') foreach @waiting;
+	my @tokens = sort { $a <=> $b } map { $_->stdout + 0 } @waiting;
+	cmp_ok($token, '<', $tokens[0], 'and a higher token');
+	is($job->stdout, "$name $token\n", 'the command was told');
+	is(sql("SELECT count(*) $lease"), 0, 'nothing is left');
+}
+
+hold_lease(['job'], "'job'", 'job');
+hold_lease(['--key', 'prisma'], '72707369', '72707369 (Prisma Migrate)');
+hold_lease(['--key', '-1,2'], '-1, 2', '-1,2');
 
 {
 	# A session keeps a lease off.
@@ -114,11 +121,14 @@ is(lease_of('job', 'count(*)'), 0, 'nothing is left');
 
 {
 	# It was ended: the next holder may be at work, so there is no grace.
-	my $begun = time;
-	my $lost = withlock('ended', '--lease', '6s', '--', 'sh', '-c', "trap '' TERM; withlock --kill ended; sleep 60");
-	is($lost->status, 74, 'a lease that was ended is lost');
-	like($lost->stderr, qr/is lost: the lease was ended, .*; killing the command$/m, '... which kills the command');
-	cmp_ok(time - $begun, '<', 6, '... at the next renewal');
+	foreach my $lock ('ended', '--key prisma')
+	{
+		my $begun = time;
+		my $lost = withlock(split(' ', $lock), '--lease', '6s', '--', 'sh', '-c', "trap '' TERM; withlock --kill $lock; sleep 60");
+		is($lost->status, 74, "a lease that was ended is lost: $lock");
+		like($lost->stderr, qr/is lost: the lease was ended, .*; killing the command$/m, '... which kills the command');
+		cmp_ok(time - $begun, '<', 6, '... at the next renewal');
+	}
 }
 
 {

@@ -35,12 +35,13 @@ sub last_beat
 	return (grep { /^\d+\.\d{9}$/ } split /\n/, slurp_file($log))[-1];
 }
 
+# Of a lease by name, or of the one with this key.
 sub expiry
 {
-	my ($name) = @_;
+	my ($lock) = @_;
 
-	return $node->safe_psql('postgres',
-		"SELECT extract(epoch FROM expires_at) FROM advisory_lock.leases WHERE name = '$name'");
+	return $node->safe_psql('postgres', 'SELECT extract(epoch FROM expires_at) FROM advisory_lock.leases WHERE '
+		. ($lock =~ /^\d+$/ ? "key1 = 0 AND key2 = $lock AND kind = 1" : "name = '$lock'"));
 }
 
 # --- The server is back within the lease
@@ -84,7 +85,7 @@ $proxy->close;
 # --- withlock is killed, or stopped beyond the lease
 
 my $killed = start_withlock('killed', '--lease', '12s', '--', stubborn("$directory/killed"));
-my $stopped = start_withlock('stopped', '--lease', '3s', '--grace', '0.5s', '--', stubborn("$directory/stopped"));
+my $stopped = start_withlock('--key', '5', '--lease', '3s', '--grace', '0.5s', '--', stubborn("$directory/stopped"));
 $_->wait_command foreach $killed, $stopped;
 wait_until { -e "$directory/killed" && -e "$directory/stopped" } 'both are at work';
 
@@ -95,12 +96,12 @@ $killed->wait;
 
 $command = command_under($stopped->pid);
 kill 'STOP', $stopped->pid;
-my $until = expiry('stopped');
+my $until = expiry('5');
 wait_until { process_state($command) =~ /^[ZX]?$/ } 'nor the lease of one that is stopped';
 cmp_ok(last_beat("$directory/stopped"), '<', $until, 'it is dead before the lease is over');
 kill 'CONT', $stopped->pid;
 is($stopped->wait, 74, 'and withlock says that it was lost');
-like($stopped->stderr, qr/lock "stopped" is lost/, '... and why');
+like($stopped->stderr, qr/lock 5 is lost/, '... and why');
 
 # --- The server is frozen: the first renewal is still under way at the end
 
@@ -135,7 +136,7 @@ cmp_ok(last_beat("$directory/$_"), '<', expiry($_), "--on-lost $_: the command w
 
 # --- With --keep the next one starts when it is back
 
-my $kept = start_withlock('kept', '--keep', '--lease', '3s', '--grace', '0.5s', '--', 'sh', '-c',
+my $kept = start_withlock('--key', 'prisma', '--keep', '--lease', '3s', '--grace', '0.5s', '--', 'sh', '-c',
 	"echo \$WITHLOCK_TOKEN >> $directory/kept; sleep 60");
 wait_until { -e "$directory/kept" && slurp_file("$directory/kept") =~ /\n/ } 'a command runs';
 $node->stop('immediate');
@@ -146,7 +147,7 @@ my @tokens = split /\n/, slurp_file("$directory/kept");
 cmp_ok($tokens[1], '>', $tokens[0], '... with a higher token');
 kill 'TERM', $kept->pid;
 is($kept->wait, 128 + 15, '... until it is told to end');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.leases WHERE name = \'kept\' AND NOT released'), 0,
+is($node->safe_psql('postgres', 'SELECT count(*) FROM advisory_lock.leases WHERE key2 = 72707369 AND NOT released'), 0,
 	'... and gives the lease back');
 
 # --- The primary is killed, and a standby takes its place
@@ -156,23 +157,24 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
 my $both = sprintf 'host=%s,%s port=%d,%d dbname=postgres', $node->host, $standby->host, $node->port, $standby->port;
-my $moved = start_withlock('moved', '-d', $both, '--lease', '20s', '--grace', '1s', '--', 'sh', '-c',
+my $moved = start_withlock('--key', '-1,6', '-d', $both, '--lease', '20s', '--grace', '1s', '--', 'sh', '-c',
 	"echo \$WITHLOCK_TOKEN; until [ -e $directory/moved ]; do sleep 0.05; done");
 $moved->wait_command;
 $node->wait_for_catchup($standby);
-my $before = expiry('moved');
+my $of_pair = 'FROM advisory_lock.leases WHERE key1 = -1 AND key2 = 6';
+my $before = $node->safe_psql('postgres', "SELECT extract(epoch FROM expires_at) $of_pair");
 $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 kill 'KILL', $postmaster;
 wait_until { !kill 0, $postmaster } 'the primary is gone';
 $node->{_pid} = undef;
 $standby->promote;
-my $renewed = "SELECT extract(epoch FROM expires_at) > $before FROM advisory_lock.leases WHERE name = 'moved'";
+my $renewed = "SELECT extract(epoch FROM expires_at) > $before $of_pair";
 wait_until { $standby->safe_psql('postgres', $renewed) eq 't' } 'it is renewed by the new primary';
-my $refused = withlock('moved', '-d', conninfo($standby), '-n', 'true');
+my $refused = withlock('--key', '-1,6', '-d', conninfo($standby), '-n', 'true');
 is($refused->status, 75, '... which keeps others off');
 append_to_file("$directory/moved", '');
 is($moved->wait, 0, 'the command has not noticed');
-is($standby->safe_psql('postgres', "SELECT count(*) FROM advisory_lock.leases WHERE name = 'moved' AND NOT released"), 0,
+is($standby->safe_psql('postgres', "SELECT count(*) $of_pair AND NOT released"), 0,
 	'and the lease is given back');
 
 done_testing();

@@ -81,4 +81,16 @@ is(scalar(grep { ($_ % 2 == 0) != ($lines[$_] =~ /^begin/) } 0 .. $#lines), 0, '
 my @tokens = map { /^begin \d+ (\d+)/ ? $1 : () } @lines;
 is(scalar(grep { $tokens[ $_ - 1 ] >= $tokens[$_] } 1 .. $#tokens), 0, 'tokens rise');
 
+# A key of a tool is looked up there, too.
+my @key = ('--key', 'prisma', '--lease', '10s');
+$holder = start_withlock(@key, '--', 'sleep', '600');
+$holder->wait_command;
+is(withlock(@key, '-n', 'true')->status, 75, 'a lease by key keeps others off');
+is(withlock('--status', '--key', 'prisma')->status, 75, '... and is seen');
+is(sql('SELECT key FROM advisory_lock.locks'), '72707369', '... as what it is');
+kill 'TERM', $holder->pid;
+is($holder->wait, 128 + 15, '... until it is given back');
+is(withlock(@key, '-n', '--once-per', '1h', 'echo', 'run')->stdout, "run\n", 'a run by key is due');
+is(withlock(@key, '-n', '--once-per', '1h', 'echo', 'run')->stdout, '', '... once');
+
 done_testing();

@@ -33,11 +33,11 @@ sub skewed
 	return { env => { LANG => 'C', LD_PRELOAD => $clock, TORTURE_CLOCK => "$directory/clock$host" } };
 }
 
-sub recorded
+sub last_run
 {
-	my ($name) = @_;
+	my ($lock) = @_;
 
-	return $node->safe_psql('postgres', "SELECT count(*) FROM advisory_lock.runs WHERE name = '$name'");
+	return $node->safe_psql('postgres', "SELECT advisory_lock.last_run($lock)");
 }
 
 SKIP:
@@ -57,49 +57,54 @@ is($bare->status, 69, 'without the extension nothing is recorded');
 is($bare->stdout, '', '... and nothing is run');
 like($bare->stderr, qr/runs are recorded by the extension .*\n.*CREATE EXTENSION/, '... with what to do');
 
-foreach my $way ([], ['--lease', '10s'])
+# By name, by keys of both kinds, and by a session as by a lease.
+foreach my $way (
+	[ 'job', 'job' ],
+	[ 'leased', 'leased', '--lease', '10s' ],
+	[ '72707369', '--key', 'prisma' ],
+	[ '-1, 2', '--key', '-1,2', '--lease', '10s' ])
 {
-	my $name = "job @$way";
-	my @once = ($name, @$way, '--once-per', '1h', '-v', '--');
+	my ($lock, @lock) = @$way;
+	my $key = $lock =~ /\d/ ? $lock : "'$lock'";
+	my @once = (@lock, '--once-per', '1h', '-v', '--');
 
-	is(withlock(@once, 'sh', '-c', 'exit 3')->status, 3, "$name: a command that fails");
-	is(recorded($name), 0, '... does not count');
+	is(withlock(@once, 'sh', '-c', 'exit 3')->status, 3, "@lock: a command that fails");
+	is(last_run($key), '', '... does not count');
 	my $ended = withlock(@once, 'echo', 'run');
 	is($ended->status, 0, '... so the next one');
 	is($ended->stdout, "run\n", '... runs it');
-	is(recorded($name), 1, '... and is recorded');
+	isnt(last_run($key), '', '... and is recorded');
 
 	$ended = withlock(@once, 'echo', 'run');
 	is($ended->status, 0, 'after that');
 	is($ended->stdout, '', '... nobody runs it');
 	like($ended->stderr, qr/it has been done, in a run that began at \d{4}-/, '... and -v says why');
 	unlike($ended->stderr, qr/could not/, '... and nothing else');
-	is(withlock($name, '-n', 'true')->status, 0, '... and nothing is held');
+	is(withlock(@lock, '-n', 'true')->status, 0, '... and nothing is held');
 
-	$node->safe_psql('postgres',
-		"UPDATE advisory_lock.runs SET started_at = started_at - interval '2 h' WHERE name = '$name'");
+	$node->safe_psql('postgres', "UPDATE advisory_lock.runs SET started_at = started_at - interval '2 h'");
 	is(withlock(@once, 'echo', 'run')->stdout, "run\n", 'it is due again');
 
-	# Somebody else has had the name meanwhile: by the token that is known.
-	$ended = withlock("$name lost", @$way, '--once-per', '1h', '--', 'psql', '-XAtqc',
-		"INSERT INTO advisory_lock.runs (name, token, started_at, recorded_at, owner)"
-		  . " SELECT '$name lost', nextval('advisory_lock.token_sequence') + 100000, now(), now(), current_user",
-		conninfo($node));
+	# Somebody else has had the lock meanwhile: by the token that is known.
+	$node->safe_psql('postgres', "UPDATE advisory_lock.runs SET started_at = started_at - interval '2 h'");
+	$ended = withlock(@lock, '--once-per', '1h', '--', 'psql', '-XAtqc', 'UPDATE advisory_lock.runs SET token = token + (1::bigint << 40)', conninfo($node));
 	is($ended->status, 74, 'a run that is out of date');
 	like($ended->stderr, qr/is lost: token .* is out of date.*; the run does not count/s, '... does not count');
+	$node->safe_psql('postgres', 'DELETE FROM advisory_lock.runs');
 
 	# Whoever begins first; the clocks of hosts are not asked.
 	my $runs = 0;
 	foreach my $round (1 .. $ROUNDS)
 	{
-		my $log = "$directory/$round" . @$way;
+		my $log = "$directory/$lock$round";
 		append_to_file($log, '');
 		my @starters = map {
-			start_withlock(skewed($_), "$name $round", @$way, '--once-per', '1h', '--', 'sh', '-c', "echo run >> $log")
+			start_withlock(skewed($_), @lock, '--once-per', '1h', '--', 'sh', '-c', "echo run >> '$log'")
 		} 1 .. $STARTERS;
 		my @failed = grep { $_->wait != 0 } @starters;
 		is(scalar @failed, 0, "round $round: none fails") if @failed || $round == 1;
 		$runs += () = slurp_file($log) =~ /run/g;
+		$node->safe_psql('postgres', 'DELETE FROM advisory_lock.runs');
 	}
 	is($runs, $ROUNDS, "$ROUNDS rounds of $STARTERS: as many runs");
 }

@@ -51,6 +51,8 @@ is(withlock(@limit, '--key', '72707369', '-t', '3', 'true')->status, 75, '--time
 is(withlock('-n', '-E', '7', '--key', 'prisma', 'true')->status, 7, '-E');
 is(withlock('-n', '--shared', '--key', 'prisma', 'true')->status, 75, '--shared');
 is(withlock('-n', '--transaction', '--key', 'prisma', 'true')->status, 75, '--transaction');
+is(withlock('-n', '--lease', '10s', '--key', 'prisma', 'true')->status, 75, '--lease');
+is(withlock('-n', '--once-per', '1h', '--key', 'prisma', 'touch', 'ran')->status, 75, '--once-per');
 
 # --- Looking
 
@@ -120,6 +122,8 @@ is($node->safe_psql('bare', 'SELECT pg_try_advisory_lock(72707369)'), 'f', 'a nu
 is(withlock(@bare, '-n', '--key', '72707369', 'true')->status, 75, '... for all of us');
 is(withlock(@bare, '--status', '--key', '72707369')->status, 75, '... --status');
 is(withlock(@bare, '-n', '--transaction', '--key', '1,2', 'true')->status, 0, '... --transaction');
+is(withlock(@bare, '-n', '--lease', '10s', '--key', '1,2', 'touch', 'ran')->status, 69, '... but not for a lease');
+is(withlock(@bare, '-n', '--once-per', '1h', '--key', '1,2', 'touch', 'ran')->status, 69, '... nor for a run');
 is(withlock(@bare, '--kill', '--key', '72707369')->status, 0, '... --kill');
 is($holder->wait, 74, '... and the loss');
 ok(!-e 'ran', 'nothing was run without the lock');
@@ -141,6 +145,14 @@ is(withlock(@passer_by, '--kill', '--key', 'goose')->status, 0, '... while it ca
 is($own->wait, 74, '... which is lost');
 kill 'TERM', $holder->pid;
 $holder->wait;
+$holder = start_withlock(@passer_by, '--lease', '10s', '--key', 'prisma', '--', 'sleep', '1000');
+$holder->wait_command;
+$node->safe_psql('postgres', 'CREATE ROLE other LOGIN');
+my @other = ('-d', conninfo($node) . ' user=other');
+like(withlock(@other, '--status', '--key', 'prisma')->stdout, qr/held .*insufficient privilege.*a lease/, 'a lease of another role is seen');
+is(withlock(@other, '--kill', '--key', 'prisma')->status, 69, '... and cannot be ended');
+is(withlock(@passer_by, '--kill', '--key', 'prisma')->status, 0, '... but by its own');
+is($holder->wait, 74, '... which has lost it');
 
 # --- Nested
 
@@ -163,7 +175,7 @@ foreach my $wrong (
 	['--key', '1', '--key', '2', 'true'], ['--key', 'prisma', '--key', 'rails', 'true'],
 	['--key', 'prisma'], ['--key', 'prisma', '--'], ['job', '--key', 'prisma', 'true'],
 	['--key', 'prisma', '--permits', '2', 'true'], ['--key', 'prisma', '--also', 'job', 'true'],
-	['--key', 'prisma', '--lease', '1m', 'true'], ['--key', 'prisma', '--once-per', '1m', 'true'],
+	['--key', 'prisma', '--lease', '1m', '--transaction', 'true'], ['--key', 'prisma', '--once-per', '1m', '--shared', 'true'],
 	['--key', 'prisma', '--transaction', '--lock-delay', '1s', 'true'],
 	['--status', '--key', 'prisma', 'job'], ['--status', '--key', 'prisma', '--permits', '2'], ['--kill', '--key', 'prisma', '--also', 'job'])
 {
