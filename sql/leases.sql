@@ -107,7 +107,7 @@ DELETE FROM advisory_lock.fences;
 SELECT advisory_lock.lock('turn') > 0 AS locked;
 \c
 \set VERBOSITY sqlstate
-SELECT advisory_lock.acquire_lease('turn', '1 min', holder => 'first') AS token \gset
+SELECT advisory_lock.acquire_lease('turn', '1 min', '1 min', holder => 'first') AS token \gset
 SELECT token IS NULL AS none, ahead, held_by, held_until > now() AS held, ticket FROM advisory_lock.queue_lease('turn', '1 min') \gset second_
 SELECT token IS NULL AS none, ahead, held_by, held_until > now() AS held, ticket FROM advisory_lock.queue_lease('turn', '1 min') \gset third_
 SELECT :'second_none' AS none, :second_ahead AS ahead, :'second_held_by' AS held_by, :'second_held' AS held, :third_ahead AS after;
