@@ -76,7 +76,7 @@ is(json('--list', 'another'), '[]', '... nobody');
 
 my $raw = session($node);
 $raw->query('SELECT pg_advisory_lock(-5), pg_advisory_lock(1, 2)');
-like(withlock('--list')->stdout, qr/^\(1,2\) +exclusive +held .*^-5 +exclusive +held /ms, 'what has no name is listed by its key');
+like(withlock('--list')->stdout, qr/^- +1,2 +exclusive +held .*^- +-5 +exclusive +held /ms, 'what has no name is listed by its key');
 is(json_value('{0,name}', '--list'), $odd, '... after the names');
 is(json_value('{-1,key}', '--list'), '-5', '... in JSON');
 $raw->quit;

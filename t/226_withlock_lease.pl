@@ -91,7 +91,7 @@ sub hold_lease
 	wait_until { withlock(@$options, '-n', '--lease', '3s', 'true')->stderr =~ $told } 'who wants a lease, too';
 	like(withlock('--status', @$options)->stdout, qr/^\Q$title\E: held for \d+ s by \Q$holder\E \(a lease, with \d s left\)$/m, '--status tells');
 	is(withlock('--status', @$options)->status, 75, '... by its status, too');
-	like(withlock('--list')->stdout, qr/^\Q$title\E +exclusive +leased +- +- +\Q$holder\E/m, '--list shows it');
+	like(withlock('--list')->stdout, qr/^(- +)?\Q$title\E +exclusive +leased +- +- +\Q$holder\E/m, '--list shows it');
 	like(withlock('--list', @$options, '--json')->stdout, qr/"held_by" : "\Q$holder\E", "expires_at" : "\d/, '... also in JSON');
 
 	my @waiting = map { start_withlock(@$options, @$_, '--', 'sh', '-c', 'echo $WITHLOCK_TOKEN') }

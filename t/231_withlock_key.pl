@@ -61,9 +61,13 @@ is(withlock('--status', '--key', '72707369')->status, 75, '... says whether it i
 is(withlock('--status', '--key', '0,72707369')->status, 0, '... and not of the other key space');
 $raw->query('SELECT pg_advisory_lock(5)');
 my $list = withlock('--list', '--key', 'prisma')->stdout;
-like($list, qr/^72707369 \(Prisma Migrate\) +exclusive +held/m, '--list of one key');
+like($list, qr/^NAME +KEY +MODE .*\n- +72707369 \(Prisma Migrate\) +exclusive +held/m, '--list of one key');
 is(scalar(() = $list =~ /\n/g), 2, '... has no other');
 is(scalar(() = withlock('--list')->stdout =~ /\n/g), 3, '... which one without has');
+$raw->query("SELECT advisory_lock.lock('a name'), advisory_lock.label_key(5, 'a label')");
+like(withlock('--list')->stdout, qr/^a label +5 +exclusive +held.*^a name +- +exclusive +held.*^- +72707369 /ms, '... with the key of what has a label, but not of a name');
+unlike(withlock('--list', 'a name')->stdout, qr/KEY/, '... and no column for it where all have one');
+$raw->query("SELECT advisory_lock.unlock('a name'), advisory_lock.label_key(5, NULL)");
 like(withlock('--list', '--json', '--key', '5')->stdout, qr/^\[\{"name" : null, .*"key" : 5, "tool" : null, /, '--json');
 $raw->query('SELECT pg_advisory_unlock(5)');
 my $waiter = start_withlock('--key', 'prisma', 'true');

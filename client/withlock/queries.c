@@ -64,9 +64,10 @@
 
 #define LOOK(locks) \
 	"WITH " WANTED ", " FOUND(locks) \
-	" SELECT COALESCE(f.shown, pg_catalog.concat(COALESCE(CAST(f.key AS pg_catalog.text)," \
-	" pg_catalog.format('(%s,%s)', f.key1, f.key2))," \
-	" CASE WHEN f.tool IS NOT NULL THEN pg_catalog.concat(' (', f.tool, ')') END)), f.mode," \
+	" SELECT f.shown, CASE WHEN f.shown IS NULL OR f.key IS NOT NULL" \
+	" THEN pg_catalog.concat(COALESCE(CAST(f.key AS pg_catalog.text)," \
+	" pg_catalog.concat(f.key1, ',', f.key2))," \
+	" CASE WHEN f.tool IS NOT NULL THEN pg_catalog.concat(' (', f.tool, ')') END) END, f.mode," \
 	" CASE WHEN f.is_delay THEN 'delayed' WHEN f.expires_at IS NOT NULL THEN 'leased' WHEN f.is_held THEN 'held' ELSE 'waiting' END," \
 	" f.pid, f.usename, COALESCE(f.held_by, f.application_name)," \
 	" CASE WHEN f.pid IS NOT NULL THEN COALESCE(pg_catalog.host(f.client_addr), 'local') END," \

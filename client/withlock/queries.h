@@ -22,7 +22,8 @@
 /* The columns of query_list() and query_holders(). */
 typedef enum QueryColumn
 {
-	COLUMN_NAME,				/* or its key, as "(key1,key2)", and the tool */
+	COLUMN_NAME,
+	COLUMN_KEY,					/* as --key takes it, and the tool; NULL: a name's */
 	COLUMN_MODE,				/* exclusive or shared */
 	COLUMN_STATE,				/* held, leased, waiting, or delayed: nobody's, kept off */
 	COLUMN_PID,

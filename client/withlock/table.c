@@ -16,11 +16,11 @@
 #include "withlock/queries.h"
 #include "withlock/text.h"
 
-#define COLUMNS 9
+#define COLUMNS 10
 
 /* Those of the first columns of the query. */
 static const char *const headings[COLUMNS] = {
-	"NAME", "MODE", "STATE", "PID", "USER", "APPLICATION", "CLIENT", "FOR", "TOKEN"
+	"NAME", "KEY", "MODE", "STATE", "PID", "USER", "APPLICATION", "CLIENT", "FOR", "TOKEN"
 };
 
 /* The visible text of a cell, to be freed; NULL if memory ran out. */
@@ -49,6 +49,20 @@ cell_text(const PGresult *result, int row, int column)
 	return fclose(stream) == 0 ? text : NULL;
 }
 
+/* The key is shown where there is a lock without a name. */
+static bool
+is_shown(const PGresult *result, int column)
+{
+	int			row;
+
+	for (row = 0; column == COLUMN_KEY && row < PQntuples(result); row++)
+	{
+		if (!PQgetisnull(result, row, column))
+			return true;
+	}
+	return column != COLUMN_KEY;
+}
+
 static int
 column_width(const PGresult *result, int column)
 {
@@ -67,26 +81,37 @@ column_width(const PGresult *result, int column)
 	return width;
 }
 
+static void
+print_cell(const PGresult *result, int row, int column, int width)
+{
+	char	   *text = cell_text(result, row, column);
+	int			padding = width - text_width(text ? text : "") + 2;
+
+	fputs(text ? text : "", stdout);
+	if (column < COLUMNS - 1)
+		printf("%*s", padding, "");
+	free(text);
+}
+
 void
 table_print(const PGresult *result)
 {
 	int			widths[COLUMNS];
+	bool		shown[COLUMNS];
 	int			row;
 	int			column;
 
 	for (column = 0; column < COLUMNS; column++)
+	{
+		shown[column] = is_shown(result, column);
 		widths[column] = column_width(result, column);
+	}
 	for (row = -1; row < PQntuples(result); row++)
 	{
 		for (column = 0; column < COLUMNS; column++)
 		{
-			char	   *text = cell_text(result, row, column);
-			int			padding = widths[column] - text_width(text ? text : "") + 2;
-
-			fputs(text ? text : "", stdout);
-			if (column < COLUMNS - 1)
-				printf("%*s", padding, "");
-			free(text);
+			if (shown[column])
+				print_cell(result, row, column, widths[column]);
 		}
 		putchar('\n');
 	}
