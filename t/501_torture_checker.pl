@@ -118,6 +118,23 @@ sub samples
 sees('P7', 'a waiter is not woken', samples('1:2:103:w:77', 1000, 2000, 3000, 4100));
 sees('', 'a waiter behind a holder is right', samples('1:2:101:h:0_1:2:103:w:77', 1000, 2000, 3000, 4100));
 sees('', 'a queue that moves is right', samples('1:2:103:w:77', 1000, 2000) . samples('1:2:104:w:78', 3000, 4100));
+my $cut = "0 nemesis 1 fault far 0 0 host-gone\n1 nemesis 1 cut_off 1:2 0 101\n50000 nemesis 1 fault_end\n";
+$verdict = sees('', 'who is cut off keeps its lock for a while', $cut . samples('1:2:101:h:0', 1000, 30000));
+is($verdict->{figures}{cut_off}, 1, 'and is counted');
+sees('P7', '... but not forever', $cut . samples('1:2:101:h:0', 1000, 36000));
+sees('P7', '... nor its place in the queue', $cut . samples('1:2:103:h:0_1:2:101:w:7', 1000, 36000));
+sees('', 'another one may have it by then', $cut . samples('1:2:103:h:0', 1000, 36000));
+my $cut_job = <<'EOT';
+0     job-1-withlock-far.5.0 21.0 held   a 10 21
+1     job-1-withlock-far.5.0 21.0 beat   a 10
+20000 two 12.1 invoke a 0  102 session
+26000 two 12.1 held   a 11 102
+26300 two 12.1 beat   a 11
+EOT
+$cut_job .= join '', map { "$_ job-1-withlock-far.5.0 21.0 beat a 10\n" } map { $_ * 400 } 1 .. 26;
+my $cable = "0 nemesis 1 fault withlock-far 0 0 host-gone\n40000 nemesis 1 fault_end\n";
+sees('', 'who is cut off ends before another one begins', $cable . $cut_job);
+sees('P2', '... or is seen at work', $cable . $cut_job . join '', map { "$_ job-1-withlock-far.5.0 21.0 beat a 10\n" } map { $_ * 400 + 1 } 27 .. 65);
 sees('P7', 'a worker does not end', $good . "90 end 0 stuck - 0 0 session_(process_11)\n");
 sees('P7', 'a server that does not answer at the end is not taken for anything else', $good . "90 end 0 unanswered - 0 0 SELECT_1\n");
 

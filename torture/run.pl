@@ -7,12 +7,14 @@
 use strict;
 use warnings FATAL => 'all';
 
+use FindBin;
+use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../t/lib";
+use Torture::Network;
+
 use File::Copy qw(copy);
 use File::Path qw(remove_tree);
-use FindBin;
 use Getopt::Long;
 use Time::HiRes ();
-use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../t/lib";
 
 use Torture::Checker;
 use Torture::History;
@@ -22,7 +24,7 @@ use Torture::Run;
 
 my %opts = (seconds => 60, seed => time % 100000, registry => 1);
 GetOptions(\%opts, 'seconds=i', 'seed=i', 'registry!', 'directory=s', 'program=s', 'only=s', 'kinds=s',
-	'unchecked', 'npm=s', 'clock_preload=s', 'keep=s', 'pause=f', 'times=i', 'longest=i', 'patience=i', 'until=s')
+	'unchecked', 'npm=s', 'clock_preload=s', 'keep=s', 'pause=f', 'times=i', 'longest=i', 'patience=i', 'until=s', 'conf=s@')
   or exit 64;
 $opts{kinds} = [ split /,/, $opts{kinds} ] if defined $opts{kinds};
 # who kills us ends all, and nothing of ours survives a signal to the group
@@ -37,7 +39,7 @@ $opts{enough} = sub {
 $run = Torture::Run->new(%opts);
 my $begin = time;
 $run->torture($opts{seconds});
-printf "caught after %.1f s\n", ($run->{caught} // Time::HiRes::time()) - $run->{began} if $until;
+printf "looked for %.1f s\n", ($run->{caught} // Time::HiRes::time()) - $run->{began} if $until;
 # Kept before it is judged: a checker that dies leaves the evidence.
 if ($opts{keep})
 {

@@ -42,7 +42,8 @@ my %takes_lock = (
 	(map { $_ => 'all' } qw(kill-backend kill-postmaster stop-fast stop-immediate stop-after-acquire
 		  promote-lagging promote-synchronous drop-extension lock-table-full)),
 	(map { $_ => 'one' } qw(terminate-holder terminate-waiter freeze-holder stop-backend stop-backend-long stop-worker stop-worker-long
-		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart)),
+		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart
+		  cable-flaps cable-out host-gone)),
 	(map { $_ => 'own' } qw(discard-all raw-unlock raw-unlock-all)));
 
 # How long after a fault its victims may still find out, in ns: all bounds of
@@ -58,6 +59,10 @@ my $AFTERMATH_TOLD = 2e9;
 # ended, at once, and the rest is the machine's.
 my $OVERLAP = 15e9;
 my $OVERLAP_TOLD = 4e9;
+
+# After how long the server gives on what a machine had that is gone, in ns: 25 s,
+# and the rest is for this machine.
+my $GONE = 35e9;
 
 # No name is without a holder while somebody waits for it, in ns.
 my $LOST_WAKEUP = 3e9;
@@ -87,6 +92,7 @@ sub check
 	$self->check_tokens;
 	$self->check_queue;
 	$self->check_wakeup;
+	$self->check_cut_off;
 	$self->check_reasons;
 	$self->check_commands;
 	$self->check_said;
@@ -181,7 +187,7 @@ sub judge_overlap
 	my @excuses = map { $self->excuses($_, $second->{held}) } $first, $second;
 	my ($excuse) = @excuses;
 
-	if (!@excuses || $length > max(map { /^terminate/ ? $OVERLAP_TOLD : $OVERLAP } @excuses))
+	if (!@excuses || $length > max(map { allowed_overlap($_) } @excuses))
 	{
 		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
 			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});
@@ -190,6 +196,14 @@ sub judge_overlap
 	$self->{figures}{overlaps}{$excuse}{count}++;
 	$_ = max($length, $_ // 0) foreach $self->{figures}{overlaps}{$excuse}{longest};
 	return;
+}
+
+# Who is cut off has ended before the server gives the lock on.
+sub allowed_overlap
+{
+	my ($kind) = @_;
+
+	return $kind =~ /^(?:cable|host)-/ ? 0 : $kind =~ /^terminate/ ? $OVERLAP_TOLD : $OVERLAP;
 }
 
 # The kinds of the faults that took the lock from its holder before that time.
@@ -326,6 +340,25 @@ sub check_wakeup
 			$now{"$key $head"} = $sample->{at};
 		}
 		%since = %now;
+	}
+	return;
+}
+
+# And nobody who is cut off keeps his lock, or his place in a queue.
+sub check_cut_off
+{
+	my ($self) = @_;
+
+	foreach my $cut (@{ $self->{history}{events}{cut_off} // [] })
+	{
+		my ($at, $key, $pid) = @$cut[ 0, 3, 5 ];
+		my ($still) = grep { $_->{at} > $at + $GONE && grep { $_->[0] == $pid } @{ $_->{locks}{$key} // [] } }
+		  @{ $self->{history}{samples} };
+
+		$self->{figures}{cut_off}++;
+		$self->violation('P7', "process $pid, whose client's machine is gone, still has or awaits $key",
+			$at, $still->{at}, $self->{names}{$key})
+		  if $still;
 	}
 	return;
 }

@@ -25,6 +25,8 @@ use Exporter 'import';
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
+use Torture::History;
+
 our @EXPORT = qw(%faults @alone);
 
 # How often each is chosen; those that stop everything are rarer.
@@ -58,6 +60,9 @@ our %faults = (
 	'link-hold' => [ 2, sub { link_order($_[0], 'link-hold', 'hold', 0.5 + rand 1.5) } ],
 	'link-hold-one-way' => [ 2, sub { link_order($_[0], 'link-hold-one-way', rand() < 0.5 ? 'hold-to-server' : 'hold-to-client', 0.5 + rand 1.5) } ],
 	'link-delay' => [ 2, sub { link_order($_[0], 'link-delay', 'delay', 0.5 + rand 1) } ],
+	'cable-flaps' => [ 2, sub { cable($_[0], 'cable-flaps', 0.02 + rand 0.4) } ],
+	'cable-out' => [ 2, sub { cable($_[0], 'cable-out', 1 + rand 12) } ],
+	'host-gone' => [ 1, sub { cable($_[0], 'host-gone', 40) } ],
 	'descriptors-used-up' => [ 2, sub { poor_withlock($_[0], 'descriptors-used-up', 'ulimit -n ' . (4 + int rand 12)) } ],
 	'memory-refused' => [ 2, sub { poor_withlock($_[0], 'memory-refused', 'ulimit -v ' . (8000 + int rand 60000)) } ],
 	'stderr-blocked' => [ 2, \&block_stderr ],
@@ -326,6 +331,37 @@ sub link_order
 	return;
 }
 
+# Nothing comes through from now on, and nobody is told.  Who is behind it with a
+# lock, or in a queue, is noted: the server has to find out by itself.
+sub cable
+{
+	my ($run, $kind, $seconds) = @_;
+
+	die "network namespaces cannot be made here\n" unless $run->{network};
+	return if time < ($run->{outage_until} // 0) + 1;
+	if ($kind eq 'host-gone')
+	{
+		return if time + $seconds > $run->{until};
+		sleep 0.02 until far_backends($run, 'granted') || time > $run->{until} - $seconds;
+	}
+	my $fault = $run->begin($kind, name => 'withlock-far');
+	$run->outage($fault, $seconds);
+	foreach my $victim ($kind eq 'host-gone' ? far_backends($run, 'true') : ())
+	{
+		my ($pid, $key1, $key2) = split /\|/, $victim;
+		write_event($run->{history}, 'nemesis', $fault, 'cut_off', process => $pid, name => "$key1:$key2");
+	}
+	return;
+}
+
+sub far_backends
+{
+	my ($run, $which) = @_;
+
+	return split /\n/, $run->{server}->sql(
+		"SELECT v.* FROM ($VICTIM AND $which) v JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL") // '';
+}
+
 sub poor_withlock
 {
 	my ($run, $kind, $limit) = @_;
@@ -375,7 +411,7 @@ sub fill_shared_memory
 	my ($run) = @_;
 
 	# only where /dev/shm is ours alone
-	die "/dev/shm is not ours\n" unless $ENV{TORTURE_OWN_SHM};
+	die "/dev/shm is not ours\n" unless $ENV{TORTURE_NAMESPACES};
 	my $fault = $run->begin('memory-full');
 	system 'head -c 1G /dev/zero >/dev/shm/filler 2>/dev/null';
 	$run->{server}->sql('SELECT count(*) FROM advisory_lock.locks');

@@ -73,7 +73,9 @@ sub note_op
 	elsif ($event eq 'release') { later($op, 'end', $at); $op->{release} = $at; }
 	elsif ($event eq 'released') { later($op, 'certain', $op->{release}); }
 	note_outcome($op, $at, $event, $detail) if $event !~ /^(?:invoke|held|beat|verified|release|stored)$/;
-	later($op, 'gap', $at - $op->{seen}) if defined $op->{seen} && defined $op->{held};
+	# who waits does not run; but a lease ends by itself, from when it is granted
+	later($op, 'gap', $at - $op->{seen})
+	  if defined $op->{seen} && defined $op->{held} && ($event ne 'held' || ($op->{way} // '') eq 'lease');
 	$op->{seen} = $at;
 	return;
 }

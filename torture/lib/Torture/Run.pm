@@ -22,6 +22,7 @@ use AdvisoryLock::Pooler;
 use Torture::Faults;
 use Torture::History;
 use Torture::Link;
+use Torture::Network ();
 use Torture::Server;
 use Torture::Workers;
 
@@ -37,7 +38,7 @@ Starts everything but the workers.  Further options: only (a pattern of ways),
 kinds (a list of faults), unchecked (a resource without fencing), npm (the
 package's withlock), clock (the preload), times and longest (see Workers),
 patience (how long what is right takes at the end of a run, on a busy machine),
-enough (what is asked now and then whether the run is to end).
+conf (lines for postgresql.conf), enough (what is asked now and then whether the run is to end).
 
 =cut
 
@@ -51,16 +52,20 @@ sub new
 	srand $opts{seed};
 	$ENV{PGSERVICEFILE} = "$opts{directory}/services";
 	$self->prepare_clock if $opts{clock_preload};
-	$self->{server} = Torture::Server->new("$opts{directory}/data1", 6001, registry => $opts{registry});
+	$self->{network} = Torture::Network->new;
+	$self->{server} = Torture::Server->new("$opts{directory}/data1", 6001,
+		registry => $opts{registry}, conf => $opts{conf}, address => $self->{network} && $self->{network}->address);
 	$self->prepare_database;
 	$self->{link} = Torture::Link->new("$opts{directory}/link", "$opts{directory}/.s.PGSQL.6001");
 	$self->direct;
 	$self->{workers} = Torture::Workers->new(
 		program => $opts{program}, history => $self->{history}, seed => $opts{seed}, names => \@NAMES,
-		only => $opts{only}, times => $opts{times}, longest => $opts{longest}, npm => $opts{npm}, unchecked => $opts{unchecked}, mark => "$opts{directory}/$$",
+		only => $opts{only}, times => $opts{times}, longest => $opts{longest}, npm => $opts{npm}, unchecked => $opts{unchecked},
+		there => $self->{network} && [ $self->{network}->there ], mark => "$opts{directory}/$$",
 		conninfo => {
 			service => 'service=torture',
 			link => $self->{link}->conninfo,
+			far => $self->{network} && 'service=far',
 			pooler => $self->{pooler} && "host=$opts{directory}/pooler port=5000 user=postgres dbname=postgres",
 			uri => 'postgresql://postgres@' . ($opts{directory} =~ s{/}{%2F}gr) . ':6001/postgres' });
 	return $self;
@@ -105,7 +110,7 @@ BEGIN
 	UPDATE torture.resource SET value = seen + 1 WHERE name = n;
 END $$;
 EOT
-	foreach my $name (map { ($_, "$_+") } @NAMES, 'p')
+	foreach my $name (map { ($_, "$_+") } @NAMES, 'p', 'far')
 	{
 		my $key = $server->sql("SELECT key1 || ':' || key2 FROM advisory_lock.key('$name')");
 		$self->{names}{$key} = $name;
@@ -126,7 +131,9 @@ sub direct
 	my ($self) = @_;
 
 	open my $handle, '>', "$ENV{PGSERVICEFILE}.new" or die "services: $!\n";
-	print $handle "[torture]\nhost=$self->{directory}\nport=$self->{server}{port}\nuser=postgres\ndbname=postgres\n";
+	my %host = (torture => $self->{directory}, far => $self->{network} && $self->{network}->address);
+	print $handle "[$_]\nhost=$host{$_}\nport=$self->{server}{port}\nuser=postgres\ndbname=postgres\n"
+	  foreach grep { $host{$_} } sort keys %host;
 	close $handle;
 	rename "$ENV{PGSERVICEFILE}.new", $ENV{PGSERVICEFILE};
 	$self->{link}->order("target $self->{directory}/.s.PGSQL.$self->{server}{port}");
@@ -169,6 +176,11 @@ A fault begins, and the one that begin() returned is over: for the history and
 the count.  What is done meanwhile is done in a process of its own, and then the
 fault is over; settle() waits until all of that is.
 
+=item outage(fault, seconds)
+
+The cable is pulled, and plugged in again after so many seconds.  There is one
+outage at a time, and settle() does not wait for it.
+
 =cut
 
 sub now { return int(Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) * 1e9); }
@@ -200,6 +212,21 @@ sub meanwhile
 	});
 
 	$self->{meanwhile}{$pid} = 1;
+	return;
+}
+
+sub outage
+{
+	my ($self, $fault, $seconds) = @_;
+
+	$self->{network}->pull;
+	$self->{outage_until} = time + $seconds;
+	$self->{outage} = $self->{workers}->spawn(sub {
+		sleep $seconds;
+		$self->{network}->plug;
+		$self->over($fault);
+		POSIX::_exit(0);
+	});
 	return;
 }
 
@@ -310,7 +337,7 @@ sub torture
 	my %alone = map { $_ => 1 } @alone;
 
 	$self->{workers}->start;
-	$self->{began} = time;
+	@$self{ 'began', 'until' } = (time, $until);
 	sleep 0.3;
 	while (time < $until && !$self->enough)
 	{
@@ -365,9 +392,10 @@ sub end
 
 	if ($self->{caught})
 	{
-		$self->{workers}->kill_all;
+		$self->{workers}->kill_all(keys %{ $self->{meanwhile} }, $self->{outage} // ());
 		return $self->stop;
 	}
+	waitpid $self->{outage}, 0 if $self->{outage};
 	$server->wait_ready($self->{patience});
 	my @stuck = $self->{workers}->finish($self->{patience});
 	$self->complain('stuck', $_) foreach @stuck;
@@ -461,6 +489,7 @@ sub stop
 	$self->{link}->stop;
 	$self->stop_pooler if $self->{pooler};
 	$self->{server}->stop('immediate');
+	$self->{network}->stop if $self->{network};
 	return;
 }
 

@@ -27,9 +27,10 @@ use Time::HiRes qw(sleep time);
 
 =over
 
-=item new(directory, port, registry => 0|1)
+=item new(directory, port, registry => 0|1, conf => [...], address => ADDRESS)
 
-Makes a server with its databases and starts it.
+Makes a server with its databases and starts it.  With an address, who comes over
+the network is trusted.
 
 =item standby(directory, port, synchronous => 0|1)
 
@@ -40,10 +41,11 @@ Makes a standby of this one and starts it.
 sub new
 {
 	my ($class, $directory, $port, %opts) = @_;
-	my $self = bless { directory => $directory, port => $port, log => "$directory.log" }, $class;
+	my $self = bless { directory => $directory, port => $port, log => "$directory.log", address => $opts{address} // '' }, $class;
 
 	$self->run('initdb', '-D', $directory, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N')
 	  or die "initdb failed, see $self->{log}\n";
+	write_to("$directory/pg_hba.conf", "host all all $opts{address}/16 trust") if $opts{address};
 	$self->configure($opts{registry} ? "shared_preload_libraries = 'advisory_lock'" : '', @{ $opts{conf} // [] });
 	$self->start or die "the server does not start, see $self->{log}\n";
 	return $self;
@@ -54,21 +56,29 @@ sub configure
 	my ($self, @lines) = @_;
 	(my $sockets = $self->{directory}) =~ s{/[^/]*$}{};
 
-	open my $handle, '>>', "$self->{directory}/postgresql.conf" or die "postgresql.conf: $!\n";
-	print $handle map { "$_\n" } "port = $self->{port}", "listen_addresses = ''",
+	write_to("$self->{directory}/postgresql.conf", "port = $self->{port}", "listen_addresses = '$self->{address}'",
 	  "unix_socket_directories = '$sockets'", 'max_connections = 60', 'restart_after_crash = on',
 	  'fsync = off', 'wal_level = replica', 'max_wal_senders = 5', 'hot_standby = on',
 	  'max_locks_per_transaction = 10', 'client_connection_check_interval = 500',
-	  'shared_buffers = 16MB', 'log_min_messages = warning', @_[ 1 .. $#_ ];
-	close $handle;
+	  'shared_buffers = 16MB', 'log_min_messages = warning', @lines);
 	$self->{sockets} = $sockets;
+	return;
+}
+
+sub write_to
+{
+	my ($file, @lines) = @_;
+
+	open my $handle, '>>', $file or die "$file: $!\n";
+	print $handle map { "$_\n" } @lines;
+	close $handle;
 	return;
 }
 
 sub standby
 {
 	my ($self, $directory, $port, %opts) = @_;
-	my $standby = bless { directory => $directory, port => $port, log => "$directory.log" }, ref $self;
+	my $standby = bless { directory => $directory, port => $port, log => "$directory.log", address => $self->{address} }, ref $self;
 
 	$standby->run('pg_basebackup', '-c', 'fast', '-R', '-D', $directory,
 		'-d', $self->conninfo . ' application_name=standby')
@@ -131,6 +141,8 @@ sub stop
 {
 	my ($self, $mode) = @_;
 
+	# at once, without a program that has to start first
+	kill 'QUIT', $self->postmaster // () if $mode eq 'immediate';
 	return $self->run('pg_ctl', '-D', $self->{directory}, '-m', $mode, '-w', '-t', '60', 'stop');
 }
 

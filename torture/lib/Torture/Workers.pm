@@ -48,6 +48,8 @@ my @all = (
 	{ way => 'withlock-also', options => ['fenced'], arguments => ['--also', 'b+'] },
 	{ way => 'withlock-pooler', options => ['fenced'], arguments => ['--transaction'], over => 'pooler' },
 	{ way => 'withlock-link', options => ['fenced'], arguments => [], over => 'link' },
+	{ way => 'withlock-far', options => [ 'fenced', 'longest=1500' ], arguments => [], over => 'far', names => ['far'], needs => 'a network' },
+	{ way => 'session', options => ['fenced'], names => ['far'] },
 	{ way => 'withlock-lease', options => ['fenced'], arguments => [ '--lease', '5s' ], needs => 'a clock that is right' },
 	{ way => 'npm', options => [], over => 'uri', needs => 'npm' });
 
@@ -57,9 +59,9 @@ my @all = (
 
 =over
 
-=item new(program => FILE, history => FILE, seed => N, names => [...], conninfo => {...}, only => REGEX, times => N, longest => MS, mark => TEXT, npm => FILE)
+=item new(program => FILE, history => FILE, seed => N, names => [...], conninfo => {...}, only => REGEX, times => N, longest => MS, mark => TEXT, npm => FILE, there => [...])
 
-conninfo has one for each "over" above, and "service" for the others.  times is
+there is what stands before a command on another machine, if there is one.  conninfo has one for each "over" above, and "service" for the others.  times is
 how many there are of each.  Who is only ever refused works when it is asked for.
 
 =item start(), reap()
@@ -75,6 +77,7 @@ sub new
 	my %have = (
 		'a clock that is right' => $opts{seed} % 2 == 0,
 		npm => defined $opts{npm},
+		'a network' => defined $opts{there},
 		'a name of its own' => scalar(($opts{only} // '') =~ /pooler/));
 
 	foreach my $spec (@all)
@@ -117,7 +120,7 @@ sub start_one
 	my $spec = $self->{specs}[$index];
 	my $way = $spec->{way};
 	# the other names are for those that look for company
-	my @names = $way =~ /permit/ ? ('p') : $way =~ /npm|also/ ? ('b') : @{ $self->{names} };
+	my @names = $spec->{names} ? @{ $spec->{names} } : $way =~ /permit/ ? ('p') : $way =~ /npm|also/ ? ('b') : @{ $self->{names} };
 	my $seed = $self->{seed} * 1000 + $self->{runs}++;
 
 	$spec->{pid} = $self->spawn(sub {
@@ -179,7 +182,8 @@ sub command
 		"exit=$exit", $self->options($spec));
 
 	return ($self->{npm}, $name, '--db', $conninfo, '--', @job) if $spec->{way} eq 'npm';
-	return ('withlock', $name, '--db', $conninfo, '--grace', '1s', @{ $spec->{arguments} }, '--', @job);
+	return (($spec->{over} // '') eq 'far' ? @{ $self->{there} } : (),
+		'withlock', $name, '--db', $conninfo, '--grace', '1s', @{ $spec->{arguments} }, '--', @job);
 }
 
 sub reap
@@ -270,9 +274,9 @@ sub finish
 # Nobody is waited for, nor is anything that they started left.
 sub kill_all
 {
-	my ($self) = @_;
+	my ($self, @others) = @_;
 
-	kill 'KILL', keys %{ $self->{pids} }, $self->{sampler};
+	kill 'KILL', @others, keys %{ $self->{pids} }, $self->{sampler};
 	while (my @left = $self->left_behind)
 	{
 		kill 'KILL', @left;
