@@ -98,7 +98,7 @@ raise_fence(const NamedLock *lock, int64 token)
 	Datum		params[3] = {
 		CStringGetTextDatum(lock->name),
 		Int64GetDatum(token),
-		CStringGetDatum(GetUserNameFromId(GetUserId(), false))
+		caller_as_owner()
 	};
 	Fence		fence = {0};
 

@@ -107,7 +107,7 @@ static void
 set_label(const NamedLock *lock, Datum *params, const char *label)
 {
 	params[3] = CStringGetTextDatum(label);
-	params[4] = CStringGetDatum(GetUserNameFromId(GetUserId(), false));
+	params[4] = caller_as_owner();
 	execute_as_owner(&set_query, params);
 	tell_of_replaced(lock, label);
 }

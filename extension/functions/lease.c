@@ -169,7 +169,7 @@ write_lease(const LeaseRequest *request, int64 token)
 		LOCK_PARAMS(request->lock),
 		Int64GetDatum(token),
 		CStringGetTextDatum(request->holder),
-		CStringGetDatum(GetUserNameFromId(GetUserId(), false)),
+		caller_as_owner(),
 		TimestampTzGetDatum(now),
 		TimestampTzGetDatum(now + request->duration)
 	};

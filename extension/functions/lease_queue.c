@@ -18,7 +18,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -93,7 +92,7 @@ ask_queue(OwnerQuery *query, const NamedLock *lock, int64 ticket)
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		params[MAX_OWNER_ARGS] = {
 		KEY_PARAMS(lock), Int64GetDatum(ticket),
-		CStringGetDatum(GetUserNameFromId(GetUserId(), false)),
+		caller_as_owner(),
 		TimestampTzGetDatum(now + PATIENCE), TimestampTzGetDatum(now + PATIENCE / 2)
 	};
 	int64		rows;

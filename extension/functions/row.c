@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -79,6 +80,16 @@ row_type(FunctionCallInfo fcinfo)
 			return kept[i].type;
 	}
 	return keep_type(function, look_up_type(fcinfo));
+}
+
+/*
+ * A value of type name.  It has one size, all of which is copied: of a string,
+ * what is behind its end would be, too.
+ */
+Datum
+name_datum(const char *name)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
 /* A row of that type. */

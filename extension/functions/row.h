@@ -13,6 +13,7 @@
 #include "funcapi.h"
 
 extern TupleDesc row_type(FunctionCallInfo fcinfo);
+extern Datum name_datum(const char *name);
 extern Datum row_result(TupleDesc type, Datum *values, bool *nulls);
 
 #endif							/* ROW_H */

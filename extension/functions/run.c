@@ -133,7 +133,7 @@ record(const NamedLock *lock, int64 token, Datum started_at)
 {
 	Datum		params[] = {
 		LOCK_PARAMS(lock), Int64GetDatum(token), started_at,
-		CStringGetDatum(GetUserNameFromId(GetUserId(), false))
+		caller_as_owner()
 	};
 
 	ForceSyncCommit();			/* a job that counts as done was recorded */

@@ -53,7 +53,7 @@ put_known_key(const KnownKey *known, void *arg)
 		Int64GetDatum(bigint_of_key(known->key)),
 		Int32GetDatum(known->key.key1),
 		Int32GetDatum(known->key.key2),
-		CStringGetDatum(schema)
+		schema ? name_datum(schema) : (Datum) 0
 	};
 	bool		nulls[5] = {false, !big, big, big, schema == NULL};
 

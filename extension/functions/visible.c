@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "functions/row.h"
 #include "functions/visible.h"
 
 /* May the user see names that belong to the role?  As in pg_stat_activity. */
@@ -53,4 +54,11 @@ may_act_for(const char *owner)
 
 	return (OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
 		has_privs_of_role(GetUserId(), ROLE_PG_DATABASE_OWNER);
+}
+
+/* The current role, for the column that says whose a row is. */
+Datum
+caller_as_owner(void)
+{
+	return name_datum(GetUserNameFromId(GetUserId(), false));
 }

@@ -14,6 +14,7 @@
 
 extern bool may_see_names_of(Oid role);
 extern bool may_act_for(const char *owner);
+extern Datum caller_as_owner(void);
 extern void set_name_column(Datum *value, bool *isnull, const char *name, bool may_see);
 extern void set_time_column(Datum *value, bool *isnull, TimestampTz time);
 
