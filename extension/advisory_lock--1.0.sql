@@ -20,17 +20,23 @@ GRANT USAGE ON SCHEMA advisory_lock TO PUBLIC;
 CREATE SEQUENCE advisory_lock.token_sequence AS bigint MINVALUE 1 NO CYCLE CACHE 1;
 COMMENT ON SEQUENCE advisory_lock.token_sequence IS 'the last fencing token reserved; moved by advisory_lock itself';
 
--- The newest fencing token seen for each name, see fence().  Names are compared
--- by their bytes, which no new version of a locale's rules can change.
+-- The newest fencing token seen for each lock, see fence(), by the key: of kind
+-- 1 it is one bigint, whose halves are key1 and key2; of kind 2 it is two
+-- integers, as that of a name.  There is no name where none was given.  Names are
+-- compared by their bytes, which no new version of a locale's rules can change.
 CREATE TABLE advisory_lock.fences
 (
-	name text COLLATE pg_catalog."C" PRIMARY KEY,
+	key1 integer NOT NULL,
+	key2 integer NOT NULL,
+	kind integer NOT NULL,
+	name text COLLATE pg_catalog."C",
 	token bigint NOT NULL,
 	fenced_at timestamp with time zone NOT NULL,
-	owner name NOT NULL
+	owner name NOT NULL,
+	PRIMARY KEY (key1, key2, kind)
 )
 USING heap;
-COMMENT ON TABLE advisory_lock.fences IS 'the newest fencing token that advisory_lock.fence() saw, by name';
+COMMENT ON TABLE advisory_lock.fences IS 'the newest fencing token that advisory_lock.fence() saw, by lock';
 
 -- What locks are for that are taken by their key, see label_key().  Of a key
 -- that is one bigint, key1 and key2 are the halves.
@@ -46,11 +52,10 @@ CREATE TABLE advisory_lock.key_labels
 USING heap;
 COMMENT ON TABLE advisory_lock.key_labels IS 'the labels of locks that have a key and no name, see advisory_lock.label_key()';
 
--- What is held without a session, see acquire_lease(), by the key that excludes:
--- of kind 1 it is one bigint, whose halves are key1 and key2; of kind 2 it is two
--- integers, as that of a name.  There is no name where it was taken by its key.  A
--- renewal fits into the same page and touches no index.  The library reads the
--- columns up to expires_at.
+-- What is held without a session, see acquire_lease(), by the key that excludes,
+-- as in fences.  There is no name where it was taken by its key.  A renewal fits
+-- into the same page and touches no index.  The library reads the columns up to
+-- expires_at.
 CREATE TABLE advisory_lock.leases
 (
 	key1 integer NOT NULL,
@@ -476,6 +481,18 @@ RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders_by_key'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION advisory_lock.terminate_holders(key1 integer, key2 integer) IS 'terminate the sessions that hold the lock, by the rules of pg_terminate_backend(); how many';
+
+CREATE FUNCTION advisory_lock.fence(key bigint, token bigint)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_fence_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.fence(key bigint, token bigint) IS 'fail unless the token is the newest seen for the key; lock out others until the transaction ends';
+
+CREATE FUNCTION advisory_lock.fence(key1 integer, key2 integer, token bigint)
+RETURNS void
+AS 'MODULE_PATHNAME', 'advisory_lock_fence_by_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION advisory_lock.fence(key1 integer, key2 integer, token bigint) IS 'fail unless the token is the newest seen for the key; lock out others until the transaction ends';
 
 -- With two integers nothing has a default here either, as in acquire().
 

@@ -152,6 +152,12 @@ SELECT advisory_lock.record_run(72707369, :token, :'started_at');
 SELECT advisory_lock.record_run(72707369, :leased, :'started_at'), advisory_lock.release_lease(72707369, :leased);
 DELETE FROM advisory_lock.runs;
 
+\set VERBOSITY terse
+-- The fence takes the tokens of leases.
+SELECT advisory_lock.acquire_lease(72707369, '1 min') AS leased \gset
+SELECT advisory_lock.fence(72707369, :leased), advisory_lock.release_lease(72707369, :leased);
+DELETE FROM advisory_lock.fences;
+
 -- A label is the name that is shown, as for the locks of sessions.
 SELECT advisory_lock.label_key(72707369, 'migrations'), advisory_lock.label_key(1, 2, 'pair');
 SELECT advisory_lock.acquire_lease(72707369, '1 min') > 0 AS taken, advisory_lock.acquire_lease(1, 2, '1 min', '0', NULL) > 0 AS taken,

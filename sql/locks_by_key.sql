@@ -61,7 +61,7 @@ SELECT advisory_lock.lock(NULL, 1);
 \set VERBOSITY default
 SELECT advisory_lock.lock(NULL::bigint);
 
--- Every function for one name has the three forms, permits and fences apart.
+-- Every function for one name has the three forms, permits apart.
 SELECT proname, count(*) FROM pg_proc
 WHERE pronamespace = 'advisory_lock'::regnamespace AND proname <> 'label'
     AND pg_get_function_arguments(oid) ~ '^(IN )?(name text|key bigint|key1 integer, (IN )?key2 integer)'
@@ -88,8 +88,24 @@ TABLE pg_temp.mine;
 SELECT advisory_lock.lock(17) AS token \gset
 SELECT advisory_lock.token(17) = :token AS same, advisory_lock.token(0, 17), advisory_lock.token('17');
 SELECT advisory_lock.lock(17) = :token AS same_again;
-SELECT advisory_lock.fence('prisma', :token);
+SELECT advisory_lock.fence(17, :token), advisory_lock.fence(0, 17, :token), advisory_lock.fence('17', :token), advisory_lock.fence('test-lock', :token);
 SELECT pg_advisory_unlock(17), advisory_lock.unlock(17), advisory_lock.token(17);
+SELECT advisory_lock.lock(17) AS newer \gset
+SELECT advisory_lock.unlock(17), advisory_lock.fence(17, :newer);
+-- A fence is the lock's, by whichever it is asked for, and keeps its name.
+SELECT advisory_lock.fence(-107789403, -1898803861, :newer);
+SELECT key1, key2, kind, name, token = :newer AS newer FROM advisory_lock.fences ORDER BY kind, key1, key2;
+\set VERBOSITY sqlstate
+SELECT advisory_lock.fence(17, :token);
+SELECT advisory_lock.fence('test-lock', :token);
+SELECT advisory_lock.fence(0, 17, :token - 1);
+SELECT advisory_lock.fence('17', :token);
+SELECT advisory_lock.fence(17, NULL);
+SELECT advisory_lock.fence(NULL::bigint, :token);
+SELECT advisory_lock.fence(0, NULL, :token);
+SELECT advisory_lock.fence(17::numeric, :token);
+\set VERBOSITY default
+SELECT advisory_lock.fence(72707369, 5);
 DELETE FROM advisory_lock.fences;
 
 -- The procedure.

@@ -25,7 +25,7 @@ SELECT set_config('advisory_lock.track', 'off', false);
 
 -- Nor see nor forge a token other than by the functions.
 TABLE advisory_lock.fences;
-INSERT INTO advisory_lock.fences VALUES ('a', 1, now(), current_user);
+INSERT INTO advisory_lock.fences VALUES (1, 2, 2, 'a', 1, now(), current_user);
 UPDATE advisory_lock.fences SET token = 1;
 DELETE FROM advisory_lock.fences;
 TRUNCATE advisory_lock.fences;

@@ -195,7 +195,7 @@ sub check_fences
 	my ($node) = @_;
 	my $name = $node->name;
 	my $copied = 7 << 48 | 1 << 40;
-	my $copy = 'INSERT INTO advisory_lock.fences VALUES (%s, %s, now(), %s)';
+	my $copy = 'INSERT INTO advisory_lock.fences SELECT key1, key2, 2, %1$s, %2$s, now(), %3$s FROM advisory_lock.key(%1$s)';
 
 	$node->safe_psql('postgres', 'CREATE DATABASE copied');
 	$node->safe_psql('copied', 'CREATE EXTENSION advisory_lock');

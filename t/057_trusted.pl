@@ -235,8 +235,9 @@ foreach my $call ("fence('x', TOKEN)", "forget_fences('1 day')")
 	$swapper->query(<<'EOT');
 DROP EXTENSION advisory_lock;
 CREATE SCHEMA advisory_lock;
-CREATE TABLE advisory_lock.fences (name text COLLATE "C" PRIMARY KEY, token bigint, fenced_at timestamptz, owner name);
-INSERT INTO advisory_lock.fences VALUES ('old', 1, 'epoch', 'an owner');
+CREATE TABLE advisory_lock.fences (key1 integer, key2 integer, kind integer, name text COLLATE "C", token bigint, fenced_at timestamptz, owner name,
+	PRIMARY KEY (key1, key2, kind));
+INSERT INTO advisory_lock.fences VALUES (1, 2, 2, 'old', 1, 'epoch', 'an owner');
 CREATE FUNCTION advisory_lock.trap() RETURNS trigger LANGUAGE plpgsql AS
 	$$BEGIN ALTER ROLE "an owner" SUPERUSER; RETURN NEW; END$$;
 CREATE TRIGGER t BEFORE INSERT OR DELETE ON advisory_lock.fences FOR EACH ROW EXECUTE FUNCTION advisory_lock.trap();

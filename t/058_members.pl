@@ -61,7 +61,7 @@ my @cases = (
 	[ 'unlogged fences', 'ALTER TABLE advisory_lock.fences SET UNLOGGED;', $FENCE, '55000' ],
 	[
 		'fences of other columns',
-		$DROP_FENCES . "CREATE TABLE advisory_lock.fences AS SELECT 'job'::text AS name, 'x'::text AS token;"
+		$DROP_FENCES . "CREATE TABLE advisory_lock.fences AS SELECT 1 AS key1, 2 AS key2, 2 AS kind, 'job'::text AS name, 'x'::text AS token;"
 		  . ' ALTER EXTENSION advisory_lock ADD TABLE advisory_lock.fences;',
 		$TOKEN, '55000'
 	]);

@@ -7,8 +7,12 @@
  * token in the transaction that writes, then a job that is no longer the
  * newest is refused there, and its writes go with the transaction.
  *
- * The row of a name belongs to the role that made it, or else anybody could
- * shut out a job by showing a newer token of his own.  The role is kept by
+ * A fence is known by the key of its lock, as a lease is: under its name and by
+ * its key alone it is the same.  Two names that have one key exclude each other,
+ * and have one fence.
+ *
+ * The row belongs to the role that made it, or else anybody could shut out a job
+ * by showing a newer token of his own.  The role is kept by
  * name: an OID would be another role's on the server where a dump is restored,
  * and a regrole could not be restored where the role does not exist.
  *
@@ -30,11 +34,11 @@
 #include "functions/visible.h"
 #include "base/key.h"
 #include "base/owner.h"
+#include "base/title.h"
 #include "tokens/token.h"
 
 #define TOKEN_HINT "Pass what advisory_lock.lock(), advisory_lock.token() or WITHLOCK_TOKEN gave you."
 
-PG_FUNCTION_INFO_V1(advisory_lock_fence);
 PG_FUNCTION_INFO_V1(advisory_lock_forget_fences);
 
 /*
@@ -44,22 +48,23 @@ PG_FUNCTION_INFO_V1(advisory_lock_forget_fences);
  */
 static OwnerQuery raise_query = {
 	.member = MEMBER_FENCES, .expected = SPI_OK_INSERT_RETURNING,
-	.nargs = 3, .types = {TEXTOID, INT8OID, NAMEOID},
+	.nargs = 6, .types = {INT4OID, INT4OID, INT4OID, TEXTOID, INT8OID, NAMEOID},
 	.text =
-	"INSERT INTO advisory_lock.fences AS f (name, token, fenced_at, owner)"
-	" VALUES ($1, $2, pg_catalog.clock_timestamp(), $3)"
-	" ON CONFLICT (name) DO UPDATE"
-	" SET token = EXCLUDED.token, fenced_at = EXCLUDED.fenced_at"
+	"INSERT INTO advisory_lock.fences AS f (key1, key2, kind, name, token, fenced_at, owner)"
+	" VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp(), $6)"
+	" ON CONFLICT (key1, key2, kind) DO UPDATE"
+	" SET name = COALESCE(EXCLUDED.name, f.name), token = EXCLUDED.token, fenced_at = EXCLUDED.fenced_at"
 	" WHERE f.token OPERATOR(pg_catalog.<=) EXCLUDED.token"
 	" RETURNING f.token, f.owner"
 };
 
 static OwnerQuery newest_query = {
 	.member = MEMBER_FENCES, .expected = SPI_OK_SELECT,
-	.nargs = 1, .types = {TEXTOID},
+	.nargs = 3, .types = {INT4OID, INT4OID, INT4OID},
 	.text =
 	"SELECT token, owner FROM advisory_lock.fences"
-	" WHERE name OPERATOR(pg_catalog.=) $1"
+	" WHERE key1 OPERATOR(pg_catalog.=) $1 AND key2 OPERATOR(pg_catalog.=) $2"
+	" AND kind OPERATOR(pg_catalog.=) $3"
 };
 
 static OwnerQuery forget_query = {
@@ -70,7 +75,7 @@ static OwnerQuery forget_query = {
 	" WHERE (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) fenced_at) OPERATOR(pg_catalog.>) $1"
 };
 
-/* The row of a name after the call */
+/* The row of a lock after the call */
 typedef struct Fence
 {
 	bool		raised;
@@ -95,8 +100,8 @@ read_fence(Fence *fence)
 static Fence
 raise_fence(const NamedLock *lock, int64 token)
 {
-	Datum		params[3] = {
-		CStringGetTextDatum(lock->name),
+	Datum		params[] = {
+		LOCK_PARAMS(lock),
 		Int64GetDatum(token),
 		caller_as_owner()
 	};
@@ -121,8 +126,8 @@ check_fence_owner(const NamedLock *lock, const char *owner)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied for the fence of advisory lock \"%s\"", lock->name),
-			 errdetail("It belongs to the role that called advisory_lock.fence() for this name first."),
+			 errmsg("permission denied for the fence of advisory lock %s", lock_title(lock)),
+			 errdetail("It belongs to the role that called advisory_lock.fence() for this lock first."),
 			 errhint("Call it as a member of that role, or ask the owner of the database to change or delete the row in advisory_lock.fences.")));
 }
 
@@ -139,8 +144,8 @@ check_fence_raised(const NamedLock *lock, int64 token, const Fence *fence)
 		tokens_raise(fence->token);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("fencing token " INT64_FORMAT " of advisory lock \"%s\" is out of date",
-					token, lock->name),
+			 errmsg("fencing token " INT64_FORMAT " of advisory lock %s is out of date",
+					token, lock_title(lock)),
 			 errdetail("The newer token " INT64_FORMAT " has been used.", fence->token),
 			 errhint("The lock was lost and somebody else has taken it: stop this job.")));
 }
@@ -151,38 +156,40 @@ check_token(FunctionCallInfo fcinfo, int argno, const NamedLock *lock)
 	if (PG_ARGISNULL(argno))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("fencing token of advisory lock \"%s\" must not be null", lock->name),
+				 errmsg("fencing token of advisory lock %s must not be null", lock_title(lock)),
 				 errhint(TOKEN_HINT)));
 	if (!token_was_issued(PG_GETARG_INT64(argno)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("fencing token " INT64_FORMAT " of advisory lock \"%s\" was never issued",
-						PG_GETARG_INT64(argno), lock->name),
+				 errmsg("fencing token " INT64_FORMAT " of advisory lock %s was never issued",
+						PG_GETARG_INT64(argno), lock_title(lock)),
 				 errhint(TOKEN_HINT)));
+}
+
+static Datum
+fence(FunctionCallInfo fcinfo, int next, const NamedLock *lock)
+{
+	Fence		fence;
+
+	PreventCommandIfReadOnly("advisory_lock.fence()");
+	PreventCommandIfParallelMode("advisory_lock.fence()");
+	check_token(fcinfo, next, lock);
+
+	SPI_connect();
+	fence = raise_fence(lock, PG_GETARG_INT64(next));
+	check_fence_owner(lock, fence.owner);
+	check_fence_raised(lock, PG_GETARG_INT64(next), &fence);
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 /*
  * fence(name text, token bigint) returns void
  *
- * Fails unless the token is the newest seen for the name.
+ * Fails unless the token is the newest seen for the lock.
  */
-Datum
-advisory_lock_fence(PG_FUNCTION_ARGS)
-{
-	NamedLock	lock = named_lock_arg(fcinfo, 0);
-	Fence		fence;
-
-	PreventCommandIfReadOnly("advisory_lock.fence()");
-	PreventCommandIfParallelMode("advisory_lock.fence()");
-	check_token(fcinfo, 1, &lock);
-
-	SPI_connect();
-	fence = raise_fence(&lock, PG_GETARG_INT64(1));
-	check_fence_owner(&lock, fence.owner);
-	check_fence_raised(&lock, PG_GETARG_INT64(1), &fence);
-	SPI_finish();
-	PG_RETURN_VOID();
-}
+LOCK_FUNCTION(advisory_lock_fence, named_lock_arg,
+			  fence(fcinfo, next, &lock));
 
 static bool
 is_negative(const Interval *interval)

@@ -24,9 +24,9 @@
 #include "base/member.h"
 #include "tokens/fenced.h"
 
-/* The first columns, (name, token) */
-static const Oid column_types[] = {TEXTOID, INT8OID};
-#define TOKEN_COLUMN 2
+/* The first columns, (key1, key2, kind, name, token) */
+static const Oid column_types[] = {INT4OID, INT4OID, INT4OID, TEXTOID, INT8OID};
+#define TOKEN_COLUMN lengthof(column_types)
 
 static int64
 token_of_row(HeapTuple row, TupleDesc columns)
