@@ -187,7 +187,12 @@ my $blind = <<'EOT';
 EOT
 my $both = join '', map { "$_ two 12.1 beat a 11\n$_ job-1-withlock.5.0 21.0 beat a 10\n" } map { $_ * 400 } 1 .. 9;
 sees('', 'who is told at once may still be at work for a moment', $blind . $both);
-sees('P2', 'who is told at once goes on', $blind . $both . join '', map { s/^(\d+)/$1 + 3200/mer } split /^/m, $both);
+$both .= join '', map { s/^(\d+)/$1 + 3200/mer } split /^/m, $both;
+sees('P2', 'who is told at once goes on', $blind . $both);
+sees('P2', '... on a machine that was late before', $blind . $both . "150 pulse 7 pulse - 20000000\n");
+$verdict = sees('', '... but not on one that was as late', $blind . $both . "3000 pulse 7 pulse - 1000000000\n");
+is($verdict->{figures}{stretched}, 1, 'and that is counted');
+sees('P2', '... nor when no session was ended', $blind =~ s/terminate-holder/lock-table-full/r . $both);
 
 my $stops = $good . join '', map { "$_ nemesis $_ fault - 0 0 stop-after-acquire\n" } 40, 400;
 is(verdict($stops)->{figures}{soon}, 1, 'a crash right after an acquire is counted');

@@ -107,6 +107,8 @@ main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (strcmp(orders.way, "sampler") == 0)
 		run_sampler(&orders);
+	else if (strcmp(orders.way, "pulse") == 0)
+		run_pulse();
 	else if (strncmp(orders.way, "lib", 3) == 0)
 		run_library(&orders);
 	else

@@ -65,6 +65,7 @@ extern bool is_gone(PGconn *conn);
 extern void run_sql(const Orders *orders);
 extern void run_library(const Orders *orders);
 extern void run_sampler(const Orders *orders);
+extern void run_pulse(void);
 extern int	run_job(const Orders *orders);
 
 #endif							/* TORTURE_WORKER_H */

@@ -13,7 +13,9 @@ C<check(history, names)> returns { violations, figures }: a list of
 key belongs to which name.
 
 No rule here depends on how fast the machine is, but for those that are bounds
-in time, which are wide.  What the rules lean on is one clock for all, and:
+in time, which are wide, and wider by as much as the machine was seen to be late
+just then; how often that decided is counted.  What the rules lean on is one clock
+for all, and:
 
   - a lock was a holder's from "held" until "certain", since the server has
     said so later: two such times must not overlap, whatever happened;
@@ -77,6 +79,10 @@ my $SOON = 300e6;
 # what the guard adds; the rest is the machine's, in ns.
 my $COMMAND_ALONE = 4e9;
 
+# What happens in time takes so many processes that run one after the other: the
+# server's, withlock, its guard, the command.
+my $HOPS = 4;
+
 sub check
 {
 	my ($history, $names) = @_;
@@ -86,6 +92,7 @@ sub check
 	$self->{held} = \@held;
 	$self->{figures}{acquisitions} = @held;
 	$self->{figures}{late_errors} = @{ $history->{events}{late_error} // [] };
+	$self->{figures}{late} = max(0, map { $_->[4] } @{ $history->{events}{pulse} // [] });
 	$self->{figures}{faults}{ $_->{kind} }++ foreach @{ $history->{faults} };
 	$self->check_grants;
 	$self->check_work;
@@ -114,6 +121,25 @@ sub shown
 	my ($op) = @_;
 
 	return "$op->{who} ($op->{id}, token " . ($op->{token} // '-') . ')';
+}
+
+# How late the machine was at most in that time.
+sub late
+{
+	my ($self, $from, $to) = @_;
+
+	return max(0, map { $_->[4] } grep { $_->[0] >= $from && $_->[0] - $_->[4] <= $to } @{ $self->{history}{events}{pulse} // [] });
+}
+
+# Whether what was to be over within the bound was not, from then until then.
+sub is_beyond
+{
+	my ($self, $bound, $from, $to) = @_;
+
+	return 0 if $to - $from <= $bound;
+	return 1 if $to - $from > $bound + $HOPS * $self->late($from, $to);
+	$self->{figures}{stretched}++;
+	return 0;
 }
 
 sub by_name
@@ -185,9 +211,10 @@ sub judge_overlap
 	my ($self, $first, $second) = @_;
 	my $length = min($first->{end}, $second->{end}) - $second->{held};
 	my @excuses = map { $self->excuses($_, $second->{held}) } $first, $second;
-	my ($excuse) = @excuses;
+	# the last fault is the likeliest
+	my $excuse = $excuses[-1];
 
-	if (!@excuses || $length > max(map { allowed_overlap($_) } @excuses))
+	if (!@excuses || $self->is_beyond(max(map { allowed_overlap($_) } @excuses), $second->{held}, $second->{held} + $length))
 	{
 		$self->violation('P2', shown($first) . ' and ' . shown($second) . ' were at work at once for '
 			  . seconds($length) . ' s', $second->{held}, $second->{held} + $length, $second->{name});
@@ -203,7 +230,7 @@ sub allowed_overlap
 {
 	my ($kind) = @_;
 
-	return $kind =~ /^(?:cable|host)-/ ? 0 : $kind =~ /^terminate/ ? $OVERLAP_TOLD : $OVERLAP;
+	return $kind =~ /^(?:cable|host)-/ ? 0 : is_told($kind) ? $OVERLAP_TOLD : $OVERLAP;
 }
 
 # The kinds of the faults that took the lock from its holder before that time.
@@ -214,10 +241,14 @@ sub excuses
 	return 'npm' if $op->{who} =~ /npm/;
 	return 'not-scheduled' if ($op->{gap} // 0) > $NOT_SCHEDULED && ($op->{outcome} // '') ne 'released';
 	return map { $_->{kind} }
-	  grep { $_->{begin} <= $before && $_->{end} + aftermath($_) >= $op->{held} && hits($_, $op) } @{ $self->{history}{faults} };
+	  grep { $_->{begin} <= $before && hits($_, $op) && !$self->is_beyond(aftermath($_), $_->{end}, $op->{held}) }
+	  @{ $self->{history}{faults} };
 }
 
-sub aftermath { return $_[0]{kind} =~ /^terminate/ ? $AFTERMATH_TOLD : $AFTERMATH; }
+# The connection ends, or a statement fails.
+sub is_told { return $_[0] =~ /^(?:terminate|lock-table-full)/; }
+
+sub aftermath { return is_told($_[0]{kind}) ? $AFTERMATH_TOLD : $AFTERMATH; }
 
 # Whether the fault can be the reason why this one lost its lock.  A fault that
 # hits one names the lock, or a process: the worker's, its server process, or
@@ -334,7 +365,8 @@ sub check_wakeup
 			# the same waiter: a queue that moves is none that is stuck
 			my $head = $locks[0][0] . ' ' . $locks[0][2];
 			$now{"$key $head"} = $since{"$key $head"} // $sample->{at};
-			next if $sample->{at} - $now{"$key $head"} < $LOST_WAKEUP || $self->is_faulty($now{"$key $head"}, $sample->{at});
+			next if $self->is_faulty($now{"$key $head"}, $sample->{at})
+			  || !$self->is_beyond($LOST_WAKEUP, $now{"$key $head"}, $sample->{at});
 			$self->violation('P7', "process $locks[0][0] waits for $key, which nobody holds",
 				$now{"$key $head"}, $sample->{at}, $self->{names}{$key});
 			$now{"$key $head"} = $sample->{at};
@@ -352,8 +384,10 @@ sub check_cut_off
 	foreach my $cut (@{ $self->{history}{events}{cut_off} // [] })
 	{
 		my ($at, $key, $pid) = @$cut[ 0, 3, 5 ];
-		my ($still) = grep { $_->{at} > $at + $GONE && grep { $_->[0] == $pid } @{ $_->{locks}{$key} // [] } }
-		  @{ $self->{history}{samples} };
+		my ($still) = grep {
+			my $sample = $_;
+			grep { $_->[0] == $pid && $self->is_beyond($GONE, $at, $sample->{at}) } @{ $sample->{locks}{$key} // [] }
+		} @{ $self->{history}{samples} };
 
 		$self->{figures}{cut_off}++;
 		$self->violation('P7', "process $pid, whose client's machine is gone, still has or awaits $key",
@@ -407,7 +441,7 @@ sub check_commands
 		if ($status =~ /^signal/)
 		{
 			$self->violation('P8', shown($job) . ' went on when its withlock had been killed', $at, $job->{end}, $job->{name})
-			  if $job->{end} > $at + $COMMAND_ALONE;
+			  if $self->is_beyond($COMMAND_ALONE, $at, $job->{end});
 			next;
 		}
 		$self->violation('P8', shown($job) . ' went on when its withlock had ended', $at, $job->{end}, $job->{name})

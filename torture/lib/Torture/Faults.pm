@@ -368,7 +368,7 @@ sub poor_withlock
 
 	my $fault = $run->begin($kind);
 	$run->meanwhile($fault, sub {
-		$run->extra(20, 'sh', '-c', "$limit; exec \"\$@\"", 'sh', $run->withlock('extra', 'b'));
+		$run->extra(60, 'sh', '-c', "$limit; exec \"\$@\"", 'sh', $run->withlock('extra', 'b'));
 	});
 	return;
 }
@@ -383,7 +383,7 @@ sub block_stderr
 	$write->blocking(0);
 	1 while syswrite $write, 'x' x 4096;
 	$write->blocking(1);
-	$run->meanwhile($fault, sub { $run->extra(20, { stderr => $write }, $run->withlock('extra', 'b', '-v')); });
+	$run->meanwhile($fault, sub { $run->extra(60, { stderr => $write }, $run->withlock('extra', 'b', '-v')); });
 	return;
 }
 

@@ -38,6 +38,7 @@ sub report
 	  '; lost to faults: ', $figures->{losses} // 0, '; fenced writes: ', $run->{stored} // 0, "\n",
 	  'crashes of the server within 300 ms of an acquire: ', $figures->{soon} // 0, "\n",
 	  'statements canceled with the lock already had: ', $figures->{late_errors} // 0, "\n",
+	  'the machine was late by at most ', seconds($figures->{late}), ' s; bounds that were kept only by that: ', $figures->{stretched} // 0, "\n",
 	  'locks and places of machines that were gone: ', $figures->{cut_off} // 0, "\n",
 	  'exit statuses of withlock: ', join(', ', map { "$_ $figures->{exits}{$_}" } sort keys %{ $figures->{exits} // {} }), "\n",
 	  (map { "two at work at once after $_: $overlaps->{$_}{count}, the longest " . seconds($overlaps->{$_}{longest}) . " s\n" }

@@ -83,6 +83,7 @@ sub new
 	foreach my $spec (@all)
 	{
 		next if defined $opts{only} && $spec->{way} !~ $opts{only};
+		next if ($spec->{needs} // '') =~ /own/ && !$have{ $spec->{needs} };
 		if ($spec->{needs} && !$have{ $spec->{needs} }) { $self->{skipped}{ $spec->{way} } = "without $spec->{needs}"; next; }
 		next if $spec->{over} && !$opts{conninfo}{ $spec->{over} };
 		push @{ $self->{specs} }, map { {%$spec} } 1 .. $opts{times} // 1;
@@ -95,9 +96,12 @@ sub start
 	my ($self) = @_;
 
 	$self->start_one($_) foreach 0 .. $#{ $self->{specs} };
-	$self->{sampler} = $self->spawn(sub {
-		exec $self->{program}, 'sampler', $self->{history}, 'sampler', 0, $self->{conninfo}{service}, 'a';
-	});
+	foreach my $watcher (qw(sampler pulse))
+	{
+		push @{ $self->{watchers} }, $self->spawn(sub {
+			exec $self->{program}, $watcher, $self->{history}, $watcher, 0, $self->{conninfo}{service}, 'a';
+		});
+	}
 	return;
 }
 
@@ -265,9 +269,9 @@ sub finish
 		$self->reap;
 	}
 	my @stuck = map { $self->{specs}[ $self->{pids}{$_} ]{way} . " (process $_)" } keys %{ $self->{pids} };
-	kill 'TERM', $self->{sampler};
+	kill 'TERM', @{ $self->{watchers} };
 	kill 'KILL', keys %{ $self->{pids} };
-	waitpid $_, 0 foreach $self->{sampler}, keys %{ $self->{pids} };
+	waitpid $_, 0 foreach @{ $self->{watchers} }, keys %{ $self->{pids} };
 	return @stuck;
 }
 
@@ -276,7 +280,7 @@ sub kill_all
 {
 	my ($self, @others) = @_;
 
-	kill 'KILL', @others, keys %{ $self->{pids} }, $self->{sampler};
+	kill 'KILL', @others, keys %{ $self->{pids} }, @{ $self->{watchers} };
 	while (my @left = $self->left_behind)
 	{
 		kill 'KILL', @left;
