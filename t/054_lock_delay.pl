@@ -276,4 +276,15 @@ is($session->query('SELECT count(*) FROM advisory_lock.locks WHERE pid IS NULL')
 is($session->query("SELECT count(*) FROM generate_series(1, 8) i WHERE advisory_lock.try_lock('n' || i)"), '3',
 	'names without a delay are free');
 
+# === A server of one process has started, too ===
+
+$session->quit;
+$node->stop;
+my $alone;
+IPC::Run::run(
+	[ 'postgres', '--single', '-D', $node->data_dir, 'postgres' ],
+	'<', \"SET advisory_lock.lock_delay = '1s'\nSELECT advisory_lock.try_lock('alone', '30 s')\n",
+	'>', \$alone);
+like($alone, qr/try_lock = "t"/, 'in single-user mode a delay after the start ends as well');
+
 done_testing();

@@ -206,7 +206,7 @@ on_monotonic_clock(RegistryState *state, TimestampTz started_at)
 /*
  * Since when this server takes writes, which is since when it knows what is
  * held.  The WAL writer is started at that moment: after a start, after a
- * crash and at a promotion.
+ * crash and at a promotion.  A server of a single process has none.
  */
 static int64
 running_since(void)
@@ -215,6 +215,8 @@ running_since(void)
 
 	if (since != 0)
 		return since;
+	if (!IsUnderPostmaster)
+		return since = on_monotonic_clock(registry()->state, MyStartTimestamp);
 	pgstat_clear_backend_activity_snapshot();
 	for (int i = 1; since == 0 && i <= pgstat_fetch_stat_numbackends(); i++)
 	{

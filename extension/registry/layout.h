@@ -22,7 +22,7 @@
 #include "registry/table.h"
 
 #define REGISTRY_MAGIC 0x6164766c
-#define REGISTRY_LAYOUT 2
+#define REGISTRY_LAYOUT 3
 
 /* A name of 1024 bytes with the suffix of a permit, in any encoding */
 #define NAME_ROOM (MAX_NAME_BYTES + 16)
@@ -132,6 +132,7 @@ typedef struct TokenBlock
 	pg_atomic_uint64 owner;		/* database << 32 | sequence; 0: nobody's */
 	pg_atomic_uint64 next;		/* the next to be given, if not above */
 	pg_atomic_uint64 last;		/* where the sequence stands since then */
+	int64		above;			/* none at or below it is given any more */
 	int64		refilled_at;	/* seconds, on the monotonic clock */
 	bool		given_before_start; /* the database had given tokens */
 } TokenBlock;

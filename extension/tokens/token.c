@@ -12,6 +12,10 @@
  * restore, or by drawing without the registry, makes an end of the block, and
  * the next reservation is above both.
  *
+ * A database has one block, whichever sequence it is of: when the extension is
+ * dropped and created again, the new sequence has the place of the old one, and
+ * goes on above what that gave.
+ *
  * The order of steps is what keeps the numbers in order without a lock:
  *	- who takes one reads the block's last before it adds to next, and looks
  *	  afterwards at whose the block is and where the sequence stands;
@@ -62,6 +66,12 @@ block_belongs_to(TokenBlock *block, uint64 owner)
 	return pg_atomic_read_u64(&block->owner) == owner;
 }
 
+static bool
+block_is_of_this_database(TokenBlock *block)
+{
+	return pg_atomic_read_u64(&block->owner) >> 32 == MyDatabaseId;
+}
+
 /* The block of this owner, or NULL. */
 static TokenBlock *
 find_block(uint64 owner)
@@ -105,19 +115,21 @@ seconds_since_boot(void)
 }
 
 /*
- * A place for a new block: one that is nobody's, else the one that was refilled
- * longest ago; NULL if that is not long enough.  The lock must be held.
+ * A place for a new block: that of a sequence which this database had before,
+ * else one that is nobody's, else the one that was refilled longest ago; NULL if
+ * that is not long enough.  The lock must be held.
  */
 static TokenBlock *
 find_place(void)
 {
 	TokenBlock *oldest = NULL;
 
+	/* Those that are nobody's come after all others. */
 	for (int i = 0; i < TOKEN_BLOCKS; i++)
 	{
 		TokenBlock *block = &registry()->state->token_blocks[i];
 
-		if (block_belongs_to(block, NOBODY))
+		if (block_is_of_this_database(block) || block_belongs_to(block, NOBODY))
 			return block;
 		if (!oldest || block->refilled_at < oldest->refilled_at)
 			oldest = block;
@@ -125,17 +137,39 @@ find_place(void)
 	return seconds_since_boot() - oldest->refilled_at >= KEEP_BLOCK_SECONDS ? oldest : NULL;
 }
 
-/* Make the place the owner's, without tokens so far.  The lock must be held. */
+/*
+ * Make the place the owner's, without tokens so far.  What is known of a
+ * sequence that this database had before stays.  The lock must be held.
+ */
 static void
 take_place(TokenBlock *block, uint64 owner, bool given_before_start)
 {
+	bool		again = block_is_of_this_database(block);
+	int64		last = pg_atomic_read_u64(&block->last);
+
 	pg_atomic_write_u64(&block->owner, NOBODY);
 	pg_write_barrier();
 	pg_atomic_write_u64(&block->next, 1);
 	pg_atomic_write_u64(&block->last, 0);
-	block->given_before_start = given_before_start;
+	block->above = again ? Max(block->above, last) : 0;
+	block->given_before_start = given_before_start || (again && block->given_before_start);
 	pg_write_barrier();
 	pg_atomic_write_u64(&block->owner, owner);
+}
+
+/*
+ * The block of this sequence, made if need be; NULL if there is no place for
+ * one.  The lock must be held.
+ */
+static TokenBlock *
+find_or_make_block(Oid sequence, bool given_before_start)
+{
+	uint64		owner = block_owner(sequence);
+	TokenBlock *block = find_block(owner);
+
+	if (!block && (block = find_place()) != NULL)
+		take_place(block, owner, given_before_start);
+	return block;
 }
 
 /*
@@ -145,7 +179,7 @@ take_place(TokenBlock *block, uint64 owner, bool given_before_start)
 static int64
 refill(TokenBlock *block, Relation sequence, int64 above)
 {
-	int64		had = pg_atomic_read_u64(&block->last);
+	int64		had = Max((int64) pg_atomic_read_u64(&block->last), block->above);
 	int64		first = sequence_reserve(sequence, TOKENS_PER_BLOCK, Max(had, above));
 
 	if (first == NO_TOKEN)
@@ -169,18 +203,15 @@ static bool
 draw_from_new_block(Relation sequence, int64 above, int64 *token)
 {
 	Oid			relid = RelationGetRelid(sequence);
-	uint64		owner = block_owner(relid);
 	bool		given_before = sequence_position(relid) > 0;
 	LWLock	   *lock = &registry()->state->token_lock;
 	TokenBlock *block;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	block = find_block(owner);
-	if (!block && (block = find_place()) != NULL)
-		take_place(block, owner, given_before);
+	block = find_or_make_block(relid, given_before);
 	if (block)
 	{
-		*token = take_token(block, owner, relid);	/* somebody was faster */
+		*token = take_token(block, block_owner(relid), relid);	/* somebody was faster */
 		if (*token <= above)
 			*token = refill(block, sequence, above);
 	}
@@ -311,6 +342,21 @@ tokens_left_above(int64 token)
 	return number_after(token, 0, TOKENS_PER_BLOCK) != NO_TOKEN;
 }
 
+/* Let a sequence that follows this one in its database know it, too. */
+static void
+note_raised(Oid sequence, int64 above)
+{
+	bool		given_before = sequence_position(sequence) > 0;
+	LWLock	   *lock = &registry()->state->token_lock;
+	TokenBlock *block;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	block = find_or_make_block(sequence, given_before);
+	if (block)
+		block->above = Max(block->above, above);
+	LWLockRelease(lock);
+}
+
 /*
  * From now on give tokens above this number only; durable when this returns.
  * The reservation moves the position, which makes an end of the block.
@@ -320,6 +366,8 @@ tokens_raise(int64 above)
 {
 	Relation	rel = relation_open(member_relation(MEMBER_TOKEN_SEQUENCE), AccessShareLock);
 
+	if (registry_attach())
+		note_raised(RelationGetRelid(rel), above);
 	(void) sequence_reserve(rel, 1, above);
 	relation_close(rel, AccessShareLock);
 }
