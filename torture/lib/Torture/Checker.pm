@@ -42,7 +42,7 @@ our @EXPORT = qw(check);
 # whom they hit.  What is absent here excuses nothing.
 my %takes_lock = (
 	(map { $_ => 'all' } qw(kill-backend kill-postmaster stop-fast stop-immediate stop-after-acquire
-		  promote-lagging promote-synchronous drop-extension lock-table-full)),
+		  promote-lagging promote-synchronous drop-extension lock-table-full disk-full)),
 	(map { $_ => 'one' } qw(terminate-holder terminate-waiter freeze-holder stop-backend stop-backend-long stop-worker stop-worker-long
 		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart
 		  cable-flaps cable-out host-gone)),
@@ -258,7 +258,7 @@ sub hits
 	my ($fault, $op) = @_;
 	my $whom = $takes_lock{ $fault->{kind} } // return 0;
 
-	return $op->{held} <= $fault->{end} + ($fault->{kind} =~ /^(?:stop-fast|stop-immediate|stop-after|kill-)/ ? 1e9 : $AFTERMATH)
+	return $op->{held} <= $fault->{end} + ($fault->{kind} =~ /^(?:stop-fast|stop-immediate|stop-after|disk-full|kill-)/ ? 1e9 : $AFTERMATH)
 	  if $whom eq 'all';
 	return $fault->{id} eq $op->{id} if $whom eq 'own';
 	return $fault->{process} == ($op->{backend} // 0)

@@ -67,11 +67,12 @@ our %faults = (
 	'memory-refused' => [ 2, sub { poor_withlock($_[0], 'memory-refused', 'ulimit -v ' . (8000 + int rand 60000)) } ],
 	'stderr-blocked' => [ 2, \&block_stderr ],
 	'terminal-gone' => [ 2, \&lose_terminal ],
+	'disk-full' => [ 1, \&fill_disk ],
 	'memory-full' => [ 1, \&fill_shared_memory ]);
 
 # What hits the server, or all who use it.
 our @alone = qw(stop-postmaster kill-backend kill-postmaster stop-fast stop-immediate stop-after-acquire promote-lagging
-  promote-synchronous pgbouncer-restart drop-extension lock-table-full memory-full);
+  promote-synchronous pgbouncer-restart drop-extension lock-table-full memory-full disk-full);
 
 # Between two faults of one link, it passes on; so there is one at a time.
 my $link_busy_until = 0;
@@ -403,6 +404,23 @@ sub lose_terminal
 		kill 'KILL', Torture::Workers::children_of($pid), $pid;
 		waitpid $pid, 0;
 	});
+	return;
+}
+
+# There is no room for the write-ahead log: the server panics when it needs more,
+# and comes back when there is.
+sub fill_disk
+{
+	my ($run) = @_;
+	my $disk = $run->{server}{wal} // die "the write-ahead log has no disk of its own\n";
+	my $until = time + 2;
+
+	my $fault = $run->begin('disk-full');
+	system "head -c 1G /dev/zero >$disk/filler 2>/dev/null";
+	1 while defined $run->{server}->sql("SELECT pg_logical_emit_message(true, '', repeat('x', 1000000))") && time < $until;
+	unlink "$disk/filler";
+	$run->{server}->start or die "the server does not start\n";
+	$run->over($fault);
 	return;
 }
 

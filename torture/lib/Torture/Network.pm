@@ -62,6 +62,10 @@ Of the server's machine.
 
 What has to stand before a command that is to run on the other machine.
 
+=item small_disk(directory)
+
+Makes the directory, with a file system of its own that is soon full.
+
 =item pull(), plug()
 
 The cable.
@@ -101,6 +105,15 @@ sub address { return '10.9.1.1'; }
 sub there { return ('nsenter', '--target', $_[0]->{machine}, '--net'); }
 sub pull { return ip(qw(link set here down)); }
 sub plug { return ip(qw(link set here up)); }
+
+sub small_disk
+{
+	my ($self, $directory) = @_;
+
+	mkdir $directory or die "$directory: $!\n";
+	system(qw(mount -t tmpfs -o size=48m none), $directory) == 0 or die "$directory cannot be mounted\n";
+	return $directory;
+}
 
 sub stop
 {

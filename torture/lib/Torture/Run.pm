@@ -54,6 +54,7 @@ sub new
 	$self->prepare_clock if $opts{clock_preload};
 	$self->{network} = Torture::Network->new;
 	$self->{server} = Torture::Server->new("$opts{directory}/data1", 6001,
+		wal => $self->{network} && $self->{network}->small_disk("$opts{directory}/disk"),
 		registry => $opts{registry}, conf => $opts{conf}, address => $self->{network} && $self->{network}->address);
 	$self->prepare_database;
 	$self->{link} = Torture::Link->new("$opts{directory}/link", "$opts{directory}/.s.PGSQL.6001");

@@ -27,10 +27,10 @@ use Time::HiRes qw(sleep time);
 
 =over
 
-=item new(directory, port, registry => 0|1, conf => [...], address => ADDRESS)
+=item new(directory, port, registry => 0|1, conf => [...], address => ADDRESS, wal => DIR)
 
 Makes a server with its databases and starts it.  With an address, who comes over
-the network is trusted.
+the network is trusted; wal is where there is a disk for the write-ahead log.
 
 =item standby(directory, port, synchronous => 0|1)
 
@@ -41,9 +41,10 @@ Makes a standby of this one and starts it.
 sub new
 {
 	my ($class, $directory, $port, %opts) = @_;
-	my $self = bless { directory => $directory, port => $port, log => "$directory.log", address => $opts{address} // '' }, $class;
+	my $self = bless { directory => $directory, port => $port, log => "$directory.log", address => $opts{address} // '', wal => $opts{wal} }, $class;
 
-	$self->run('initdb', '-D', $directory, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N')
+	$self->run('initdb', '-D', $directory, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N',
+		$opts{wal} ? ('-X', "$opts{wal}/wal", '--wal-segsize=1') : ())
 	  or die "initdb failed, see $self->{log}\n";
 	write_to("$directory/pg_hba.conf", "host all all $opts{address}/16 trust") if $opts{address};
 	$self->configure($opts{registry} ? "shared_preload_libraries = 'advisory_lock'" : '', @{ $opts{conf} // [] });
