@@ -4,7 +4,8 @@
 # are in each other's way: no crash, no error that nobody has thought of
 # (SQLSTATE XX000), and no lock that a call took or lost which failed.  What
 # functions there are is read from the catalog.  PG_TEST_EXTRA=fuzz takes twenty
-# seeds instead of one, which takes minutes.
+# seeds instead of one, which takes minutes; PG_TEST_EXTRA=fuzz=101 those from
+# 101 on.
 
 use strict;
 use warnings FATAL => 'all';
@@ -16,7 +17,7 @@ use Test::More;
 use AdvisoryLock;
 
 my $CALLS = 800;    # of one session
-my @seeds = ($ENV{PG_TEST_EXTRA} // '') =~ /\bfuzz\b/ ? (1 .. 20) : (503);
+my @seeds = ($ENV{PG_TEST_EXTRA} // '') =~ /\bfuzz\b(?:=(\d+))?/ ? map { ($1 // 1) + $_ } 0 .. 19 : (503);
 
 # Names that sessions contend for, and what attackers and accidents type.
 my @names = (

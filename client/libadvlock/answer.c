@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/cell.h"
 #include "libadvlock/internal.h"
 
 /* Did it succeed and bring a row? */
@@ -33,25 +34,18 @@ advl_done(const PGresult *res)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-static bool
-exists(const PGresult *res, int row, int column)
-{
-	return PQresultStatus(res) == PGRES_TUPLES_OK && row < PQntuples(res) &&
-		column < PQnfields(res) && PQfformat(res, column) == 0;
-}
-
 /* A column of the first row; "" if there is none. */
 const char *
 advl_value(const PGresult *res, int column)
 {
-	return exists(res, 0, column) ? PQgetvalue(res, 0, column) : "";
+	return advl_cell(res, 0, column);
 }
 
 /* Is it NULL, or not there? */
 bool
 advl_is_null(const PGresult *res, int column)
 {
-	return !exists(res, 0, column) || PQgetisnull(res, 0, column);
+	return advl_cell_is_null(res, 0, column);
 }
 
 /* Is the column of the first row the boolean true? */
@@ -89,7 +83,7 @@ advl_number_in(const char **text, int64_t *number)
 bool
 advl_number_at(const PGresult *res, int row, int column, int64_t *number)
 {
-	const char *text = exists(res, row, column) ? PQgetvalue(res, row, column) : "";
+	const char *text = advl_cell(res, row, column);
 
 	return advl_number_in(&text, number) && *text == '\0';
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cell.h"
 #include "withlock/conninfo.h"
 #include "withlock/message.h"
 #include "withlock/observer.h"
@@ -39,7 +40,7 @@ describe_duration(int64_t ms, char *buffer, size_t size)
 static bool
 in_state(const PGresult *result, int row, const char *state)
 {
-	return strcmp(PQgetvalue(result, row, COLUMN_STATE), state) == 0;
+	return strcmp(advl_cell(result, row, COLUMN_STATE), state) == 0;
 }
 
 int
@@ -59,9 +60,9 @@ put_duration(FILE *stream, const char *before, const PGresult *result, int row,
 {
 	char		duration[32];
 
-	if (PQgetisnull(result, row, column))
+	if (advl_cell_is_null(result, row, column))
 		return;
-	describe_duration(atoll(PQgetvalue(result, row, column)), duration, sizeof(duration));
+	describe_duration(atoll(advl_cell(result, row, column)), duration, sizeof(duration));
 	fprintf(stream, "%s%s%s", before, duration, after);
 }
 
@@ -69,7 +70,7 @@ put_duration(FILE *stream, const char *before, const PGresult *result, int row,
 static void
 put_holder(FILE *stream, const PGresult *result, int row)
 {
-	const char *permit = PQgetvalue(result, row, COLUMN_PERMIT);
+	const char *permit = advl_cell(result, row, COLUMN_PERMIT);
 
 	if (atoi(permit) > 0)
 		fprintf(stream, "permit %s ", permit);
@@ -83,20 +84,20 @@ put_holder(FILE *stream, const PGresult *result, int row)
 	if (in_state(result, row, "leased"))
 	{
 		fputs("by ", stream);
-		put_visible(stream, PQgetvalue(result, row, COLUMN_APPLICATION));
+		put_visible(stream, advl_cell(result, row, COLUMN_APPLICATION));
 		put_duration(stream, " (a lease, with ", result, row, COLUMN_DELAY_MS, " left)");
 		return;
 	}
-	if (PQgetisnull(result, row, COLUMN_PID))
+	if (advl_cell_is_null(result, row, COLUMN_PID))
 	{
 		fputs("by a prepared transaction", stream);
 		return;
 	}
-	fprintf(stream, "by pid %s (", PQgetvalue(result, row, COLUMN_PID));
-	put_visible(stream, PQgetvalue(result, row, COLUMN_USER));
+	fprintf(stream, "by pid %s (", advl_cell(result, row, COLUMN_PID));
+	put_visible(stream, advl_cell(result, row, COLUMN_USER));
 	fputs(", ", stream);
-	put_visible(stream, PQgetvalue(result, row, COLUMN_APPLICATION));
-	fprintf(stream, ", %s)", PQgetvalue(result, row, COLUMN_CLIENT));
+	put_visible(stream, advl_cell(result, row, COLUMN_APPLICATION));
+	fprintf(stream, ", %s)", advl_cell(result, row, COLUMN_CLIENT));
 }
 
 /* The first few holders; returns how many there are. */
@@ -120,7 +121,7 @@ put_holders(FILE *stream, const PGresult *result)
 static int
 pid_at(const PGresult *result, int row)
 {
-	return atoi(PQgetvalue(result, row, COLUMN_PID));
+	return atoi(advl_cell(result, row, COLUMN_PID));
 }
 
 /* The row in which the backend waits, or the number of rows. */
@@ -159,7 +160,7 @@ count_waiters(const PGresult *result, int before)
 static void
 put_no_holder(FILE *stream, const PGresult *result, int waiter)
 {
-	if (waiter < PQntuples(result) && !PQgetisnull(result, waiter, COLUMN_DELAY_MS))
+	if (waiter < PQntuples(result) && !advl_cell_is_null(result, waiter, COLUMN_DELAY_MS))
 		put_duration(stream, "kept off for ", result, waiter, COLUMN_DELAY_MS,
 					 ", the server has just started");
 	else
@@ -199,9 +200,9 @@ static const char *
 lock_to_kill(const Options *options, const PGresult *result)
 {
 	if (holders_count(result) == 0 ||
-		(PQgetisnull(result, 0, COLUMN_PID) && !in_state(result, 0, "leased")))
+		(advl_cell_is_null(result, 0, COLUMN_PID) && !in_state(result, 0, "leased")))
 		return NULL;
-	return options->permits > 0 || options->key ? options->names[0] : PQgetvalue(result, 0, COLUMN_ASKED);
+	return options->permits > 0 || options->key ? options->names[0] : advl_cell(result, 0, COLUMN_ASKED);
 }
 
 /*
@@ -249,7 +250,7 @@ blame_start(const Options *options, advlock *session, int within_ms)
 	char		duration[32];
 
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		left = options->lock_delay_ms - atoll(PQgetvalue(result, 0, 0));
+		left = options->lock_delay_ms - atoll(advl_cell(result, 0, 0));
 	PQclear(result);
 	if (left <= 0)
 		return false;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/cell.h"
 #include "withlock/message.h"
 #include "withlock/observer.h"
 #include "withlock/queries.h"
@@ -26,7 +27,7 @@ kill_holders(const Options *options, advlock *session)
 
 	if (result == NULL)
 		return status ? status : STATUS_UNAVAILABLE;
-	count = atoi(PQgetvalue(result, 0, 0));
+	count = atoi(advl_cell(result, 0, 0));
 	PQclear(result);
 	if (options->json)
 		printf("{\"terminated\": %d}\n", count);

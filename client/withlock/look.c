@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/cell.h"
 #include "withlock/holders.h"
 #include "withlock/observer.h"
 #include "withlock/queries.h"
@@ -34,7 +35,7 @@ print_json(const PGresult *result)
 	{
 		if (row > 0)
 			fputs(",\n ", stdout);
-		put_json(stdout, PQgetvalue(result, row, COLUMN_JSON));
+		put_json(stdout, advl_cell(result, row, COLUMN_JSON));
 	}
 	puts("]");
 }

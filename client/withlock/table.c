@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/cell.h"
 #include "withlock/holders.h"
 #include "withlock/queries.h"
 #include "withlock/text.h"
@@ -36,16 +37,16 @@ cell_text(const PGresult *result, int row, int column)
 		return NULL;
 	if (row < 0)
 		fputs(headings[column], stream);
-	else if (PQgetisnull(result, row, column))
+	else if (advl_cell_is_null(result, row, column))
 		fputc('-', stream);
 	else if (column == COLUMN_MS)
 	{
-		describe_duration(atoll(PQgetvalue(result, row, column)), duration,
+		describe_duration(atoll(advl_cell(result, row, column)), duration,
 						  sizeof(duration));
 		fputs(duration, stream);
 	}
 	else
-		put_visible(stream, PQgetvalue(result, row, column));
+		put_visible(stream, advl_cell(result, row, column));
 	return fclose(stream) == 0 ? text : NULL;
 }
 
@@ -57,7 +58,7 @@ is_shown(const PGresult *result, int column)
 
 	for (row = 0; column == COLUMN_KEY && row < PQntuples(result); row++)
 	{
-		if (!PQgetisnull(result, row, column))
+		if (!advl_cell_is_null(result, row, column))
 			return true;
 	}
 	return column != COLUMN_KEY;

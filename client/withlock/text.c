@@ -111,7 +111,10 @@ put_json_escape(FILE *stream, uint32_t code)
 		fprintf(stream, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
 }
 
-/* Outside of its strings JSON has nothing to escape but white space. */
+/*
+ * Outside of its strings JSON has nothing to escape but white space, nor have
+ * its strings raw control characters, where it is JSON that a server sends.
+ */
 void
 put_json(FILE *stream, const char *json)
 {
@@ -122,7 +125,7 @@ put_json(FILE *stream, const char *json)
 
 		if (length == 0)
 			put_json_escape(stream, REPLACEMENT_CHARACTER);
-		else if (code == 0x7f || is_formatting(code))
+		else if ((is_control(code) && code != '\t' && code != '\n') || is_formatting(code))
 			put_json_escape(stream, code);
 		else
 			fwrite(json, 1, (size_t) length, stream);

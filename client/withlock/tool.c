@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "common/cell.h"
 #include "common/text.h"
 #include "withlock/key.h"
 #include "withlock/message.h"
@@ -83,8 +84,8 @@ list_keys(const Options *options, const PGresult *keys)
 	say_error("--key %s: there are %d such keys in this database; give the number of one:",
 			  options->key, count);
 	for (int i = 0; i < count && i < MOST_SHOWN; i++)
-		say_error("%s (%s%s%s)", PQgetvalue(keys, i, KEY), PQgetvalue(keys, i, TOOL),
-				  PQgetisnull(keys, i, SCHEMAS) ? "" : ", schema ", PQgetvalue(keys, i, SCHEMAS));
+		say_error("%s (%s%s%s)", advl_cell(keys, i, KEY), advl_cell(keys, i, TOOL),
+				  advl_cell_is_null(keys, i, SCHEMAS) ? "" : ", schema ", advl_cell(keys, i, SCHEMAS));
 	if (count > MOST_SHOWN)
 		say_error("and %d more, see the view advisory_lock.known_keys", count - MOST_SHOWN);
 }
@@ -95,7 +96,7 @@ list_tools(const Options *options, const PGresult *tools)
 	advl_text	names = {0};
 
 	for (int i = 0; i < PQntuples(tools); i++)
-		advl_text_appendf(&names, "%s%s", i == 0 ? "" : ", ", PQgetvalue(tools, i, TOOL));
+		advl_text_appendf(&names, "%s%s", i == 0 ? "" : ", ", advl_cell(tools, i, TOOL));
 	say_error("--key %s: no tool of this name has a key in this database; these have: %s",
 			  options->key, names.broken ? "" : advl_text_str(&names));
 	advl_text_free(&names);
@@ -105,12 +106,12 @@ list_tools(const Options *options, const PGresult *tools)
 static int
 take_keys(const Options *options, const PGresult *keys)
 {
-	if (PQntuples(keys) == 0 || PQgetisnull(keys, 0, KEY))
+	if (PQntuples(keys) == 0 || advl_cell_is_null(keys, 0, KEY))
 		list_tools(options, keys);
 	else if (PQntuples(keys) > 1)
 		list_keys(options, keys);
-	else if (key_read(PQgetvalue(keys, 0, KEY), options->key_text))
-		return name_lock(options, PQgetvalue(keys, 0, TOOL));
+	else if (key_read(advl_cell(keys, 0, KEY), options->key_text))
+		return name_lock(options, advl_cell(keys, 0, TOOL));
 	return STATUS_USAGE;
 }
 
@@ -124,7 +125,7 @@ tool_take(const Options *options, const PGresult *answer)
 		return take_keys(options, answer);
 	if (!key_is_of_tool(options))
 		return name_lock(options, PQresultStatus(answer) != PGRES_TUPLES_OK ||
-						 PQgetisnull(answer, 0, 0) ? NULL : PQgetvalue(answer, 0, 0));
+						 advl_cell_is_null(answer, 0, 0) ? NULL : advl_cell(answer, 0, 0));
 	error = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
 	say_error("lock %s: cannot ask for its key: %s", options->shown[0],
 			  error ? error : "the server does not answer");

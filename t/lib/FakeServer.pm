@@ -25,7 +25,7 @@ use parent 'AdvisoryLock::Listener';
 # What columns say: what a server might, and what none would.
 my @VALUES = (
 	undef, '', 't', 'f', '0', '1', '2', '-1', '7', 't1', '{', '{}', '{1', '{1,2}', '{1,2,3}', '{,}',
-	'99999999999999999999', '-99999999999999999999', '2147483648', "\xff\xfe", 'NULL', 'x' x 70_000);
+	'99999999999999999999', '-99999999999999999999', '2147483648', "\xff\xfe", 'NULL', "\e]0;title\a\r\x9b31m", 'waiting', 'leased', 'x' x 70_000);
 
 =pod
 
