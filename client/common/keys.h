@@ -100,6 +100,10 @@
 
 /* === The extension === */
 
+/* Of the type with which it will be compared, else the parser tries all operators. */
+#define ADVL_OID_OF(catalog) \
+	"CAST(CAST('pg_catalog." catalog "' AS pg_catalog.regclass) AS pg_catalog.oid)"
+
 /*
  * Is the extension there?  A schema of its name can be anybody's; the
  * extension's own is a member of it, and nobody but a superuser makes or
@@ -107,9 +111,9 @@
  */
 #define ADVL_HAS_EXTENSION \
 	"EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d" \
-	" WHERE d.classid" ADVL_EQ "CAST('pg_catalog.pg_namespace' AS pg_catalog.regclass)" \
+	" WHERE d.classid" ADVL_EQ ADVL_OID_OF("pg_namespace") \
 	" AND d.objid" ADVL_EQ "CAST(pg_catalog.to_regnamespace('advisory_lock') AS pg_catalog.oid)" \
-	" AND d.refclassid" ADVL_EQ "CAST('pg_catalog.pg_extension' AS pg_catalog.regclass)" \
+	" AND d.refclassid" ADVL_EQ ADVL_OID_OF("pg_extension") \
 	" AND d.refobjid" ADVL_EQ "(SELECT e.oid FROM pg_catalog.pg_extension AS e" \
 	" WHERE e.extname" ADVL_EQ "'advisory_lock')" \
 	" AND d.deptype" ADVL_EQ "'e')"

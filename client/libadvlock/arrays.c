@@ -20,6 +20,7 @@ advl_arrays_free(advl_arrays *a)
 	advl_text_free(&a->counts);
 	advl_text_free(&a->tokens);
 	advl_text_free(&a->kinds);
+	a->locks = a->times = 0;
 }
 
 static void
@@ -41,6 +42,9 @@ advl_arrays_add(advl_arrays *a, const advl_lock *lock, int count)
 	append_number(&a->counts, count);
 	append_number(&a->tokens, lock->token);
 	append_number(&a->kinds, lock->kind);
+	a->locks++;
+	a->times += count;
+	a->last = lock;
 }
 
 static bool
@@ -76,6 +80,26 @@ advl_arrays_statement(const advl_arrays *a, const char *sql)
 		.nparams = ADVL_ARRAYS,
 		.params = {a->names.data, a->shared.data, a->permits.data,
 			a->counts.data, a->tokens.data, a->kinds.data},
+		.sync = true
+	};
+}
+
+/* Is it about one lock by its name? */
+bool
+advl_arrays_name_one(const advl_arrays *a)
+{
+	return a->locks == 1 && a->last->kind == ADVL_BY_NAME && a->last->permit == 0;
+}
+
+/* A statement about that, which takes its name, or that and its token. */
+advl_statement
+advl_arrays_statement_of_one(advl_arrays *a, const char *sql, int nparams)
+{
+	snprintf(a->last_token, sizeof(a->last_token), "%lld", (long long) a->last->token);
+	return (advl_statement) {
+		.sql = sql,
+		.nparams = nparams,
+		.params = {advl_parameter(a->last), a->last_token},
 		.sync = true
 	};
 }

@@ -72,9 +72,9 @@ append(advl_statement *statements, int n, const advl_statement *more, int count)
 #define APPEND(statements, n, more) \
 	append(statements, n, more, sizeof(more) / sizeof((more)[0]))
 
-/* The statement about op.arrays with what belongs around it; returns how many. */
+/* A statement about op.arrays with what belongs around it; returns how many. */
 static int
-build(advlock *h, advl_statement *statements, const char *sql, bool transaction,
+build(advlock *h, advl_statement *statements, advl_statement statement, bool transaction,
 	  bool limited)
 {
 	int			n = 0;
@@ -85,7 +85,7 @@ build(advlock *h, advl_statement *statements, const char *sql, bool transaction,
 		n = APPEND(statements, n, enter_limited);
 	h->op.asked_at = n;
 	h->op.ends_idle = limited && !transaction;
-	statements[n++] = advl_arrays_statement(&h->op.arrays, sql);
+	statements[n++] = statement;
 	if (transaction)
 		n = APPEND(statements, n, leave_transaction);
 	else if (limited)
@@ -94,13 +94,44 @@ build(advlock *h, advl_statement *statements, const char *sql, bool transaction,
 }
 
 static advlock_result
-send_question(advlock *h, const char *sql, int answer_ms)
+send_question(advlock *h, advl_statement statement, int answer_ms)
 {
 	advl_statement statements[ADVL_MAX_STATEMENTS];
-	int			n = build(h, statements, sql, advl_in_transaction(h),
+	int			n = build(h, statements, statement, advl_in_transaction(h),
 						  h->op.question->limited || !h->own_conn);
 
 	return advl_send(h, statements, n, answered, answer_ms);
+}
+
+/*
+ * The question to the extension.  Of one lock it is a shorter text: most of
+ * what a question costs in a new session is to look up what it names.
+ */
+static advl_statement
+ask_extension(advlock *h, const advl_question *question, bool of_one)
+{
+	advl_arrays *arrays = &h->op.arrays;
+	bool		superuser = advl_is_superuser(h);
+
+	return of_one ? advl_arrays_statement_of_one(arrays, question->of_one[superuser], question->params_of_one) :
+		advl_arrays_statement(arrays, question->by_extension[superuser]);
+}
+
+static advl_statement
+ask_core(const advlock *h, const advl_question *question)
+{
+	return advl_arrays_statement(&h->op.arrays, question->by_keys);
+}
+
+/* Where the text about all has been rehearsed, that about one is not used. */
+static bool
+is_of_one(const advlock *h, const advl_question *question)
+{
+	const advl_arrays *arrays = &h->op.arrays;
+
+	return question->of_one[0] != NULL && advl_arrays_name_one(arrays) &&
+		(question->once ? arrays->times == 1 && !arrays->last->shared :
+		 h->warm != ADVL_WARM_OF_ALL);
 }
 
 /* The answer, or the error that came before it. */
@@ -132,7 +163,7 @@ answered(advlock *h)
 		return h->op.on_answer(h);
 	}
 	h->op.asked_core = true;
-	return send_question(h, h->op.question->by_keys, advl_remaining(h->op.answer_by));
+	return send_question(h, ask_core(h, h->op.question), advl_remaining(h->op.answer_by));
 }
 
 /*
@@ -146,8 +177,18 @@ advl_ask(advlock *h, const advl_question *question, advl_handler on_answer,
 	h->op.question = question;
 	h->op.on_answer = on_answer;
 	h->op.asked_core = !h->way->extension;
-	return send_question(h, h->op.asked_core ? question->by_keys :
-						 question->by_extension[advl_is_superuser(h)], answer_ms);
+	return send_question(h, h->op.asked_core ? ask_core(h, question) :
+						 ask_extension(h, question, is_of_one(h, question)), answer_ms);
+}
+
+static advl_warmth
+warmth_for_wanted(const advlock *h)
+{
+	const advl_lock *lock = h->op.wanted;
+
+	return h->way->extension && h->held == NULL && lock->next == NULL &&
+		lock->kind == ADVL_BY_NAME && h->op.options.permits == 0 ?
+		ADVL_WARM_OF_ONE : ADVL_WARM_OF_ALL;
 }
 
 /*
@@ -159,12 +200,12 @@ advl_ask(advlock *h, const advl_question *question, advl_handler on_answer,
 int
 advl_rehearse(advlock *h, const advl_question *question, advl_statement *statements)
 {
-	const char *sql = h->way->extension ?
-		question->by_extension[advl_is_superuser(h)] : question->by_keys;
+	advl_warmth warm = warmth_for_wanted(h);
 
-	if (h->warm || h->op.arrays.names.len > 0 ||
+	if (warm <= h->warm || h->op.arrays.names.len > 0 ||
 		!advl_arrays_fill(&h->op.arrays, h->op.wanted))
 		return 0;
-	h->warm = true;
-	return build(h, statements, sql, false, true);
+	h->warm = warm;
+	return build(h, statements, !h->way->extension ? ask_core(h, question) :
+				 ask_extension(h, question, warm == ADVL_WARM_OF_ONE), false, true);
 }

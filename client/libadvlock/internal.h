@@ -81,6 +81,10 @@ typedef struct advl_arrays
 	advl_text	counts;
 	advl_text	tokens;
 	advl_text	kinds;
+	int			locks;			/* how many */
+	int			times;			/* to be given back, all together */
+	const advl_lock *last;
+	advl_number last_token;
 } advl_arrays;
 
 /* One statement of an exchange; parameters are text, or NULL for NULL. */
@@ -100,14 +104,26 @@ typedef struct advl_statement
 
 /*
  * What is asked about locks given as arrays, see ask.c.  by_extension has
- * two texts, the second for superusers.
+ * two texts, the second for superusers; so has of_one, which may be missing:
+ * the same about one lock, given as its name, or that and its token.
  */
 typedef struct advl_question
 {
 	const char *by_extension[2];
+	const char *of_one[2];
+	int			params_of_one;
 	const char *by_keys;
+	bool		once;			/* of_one is for an exclusive lock that is counted once */
 	bool		limited;		/* the answer must not wait for catalogs */
 } advl_question;
+
+/* Of which locks a check has been rehearsed. */
+typedef enum advl_warmth
+{
+	ADVL_COLD,
+	ADVL_WARM_OF_ONE,
+	ADVL_WARM_OF_ALL
+} advl_warmth;
 
 /* What is asked or told about a run, see run.c. */
 typedef struct advl_run
@@ -249,7 +265,7 @@ struct advlock
 	bool		registry;		/* the server keeps delays */
 	int64_t		run_began;		/* when it was due, by the server's clock; 0: never asked */
 	bool		delay;			/* one was set in this session */
-	bool		warm;			/* a check has been rehearsed */
+	advl_warmth warm;			/* which checks have been rehearsed */
 	advl_text	error;
 	char		sqlstate[6];
 	bool		may_pass;		/* the trouble, by itself */
@@ -308,6 +324,8 @@ extern void advl_arrays_free(advl_arrays *a);
 extern void advl_arrays_add(advl_arrays *a, const advl_lock *lock, int count);
 extern bool advl_arrays_fill(advl_arrays *a, const advl_lock *list);
 extern advl_statement advl_arrays_statement(const advl_arrays *a, const char *sql);
+extern bool advl_arrays_name_one(const advl_arrays *a);
+extern advl_statement advl_arrays_statement_of_one(advl_arrays *a, const char *sql, int nparams);
 
 /* === operation.c === */
 extern bool advl_under_way(const advlock *h);

@@ -22,8 +22,14 @@
 	" WHEN l.shared THEN " guarded(ADVL_ROW_CALL("unlock_shared", "l.name"), "bool") \
 	" ELSE " guarded(ADVL_ROW_CALL("unlock", "l.name"), "bool") " END" TIMES
 
+#define OF_ONE(guarded) \
+	"SELECT " guarded("advisory_lock.unlock(" ADVL_NAME ")", "bool")
+
 static const advl_question release_question = {
 	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
+	.of_one = {OF_ONE(ADVL_UNGUARDED), OF_ONE(ADVL_GUARDED)},
+	.params_of_one = 1,
+	.once = true,
 	.by_keys =
 	"SELECT CASE"
 	" WHEN " ADVL_IS_BIGINT " AND l.shared THEN pg_catalog.pg_advisory_unlock_shared(" ADVL_BIGINT_ARG("l.name") ")"

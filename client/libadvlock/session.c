@@ -26,19 +26,22 @@
 
 /*
  * Does the server keep delays?  An extension that cannot say so does not, and
- * neither does one that this role must not use.
+ * neither does one that this role must not use.  Each step asks what would
+ * raise an error without the one before it.
  */
 #define HAS_REGISTRY \
-	"CASE WHEN " ADVL_HAS_EXTENSION " AND EXISTS (SELECT 1 FROM pg_catalog.pg_proc AS f" \
-	" WHERE f.pronamespace" ADVL_EQ "CAST(pg_catalog.to_regnamespace('advisory_lock') AS pg_catalog.oid)" \
-	" AND f.proname" ADVL_EQ "'has_registry' AND f.pronargs" ADVL_EQ "0" \
-	" AND pg_catalog.has_schema_privilege(f.pronamespace, 'USAGE')" \
-	" AND pg_catalog.has_function_privilege(f.oid, 'EXECUTE'))" \
-	" THEN " ADVL_ASK("advisory_lock.has_registry()") " ELSE false END"
+	"CASE WHEN e.is_there THEN" \
+	" CASE WHEN pg_catalog.has_schema_privilege(" \
+	"CAST(pg_catalog.to_regnamespace('advisory_lock') AS pg_catalog.oid), 'USAGE') THEN" \
+	" CASE WHEN pg_catalog.has_function_privilege(" \
+	"CAST(pg_catalog.to_regprocedure('advisory_lock.has_registry()') AS pg_catalog.oid), 'EXECUTE') THEN " \
+	ADVL_ASK("advisory_lock.has_registry()") \
+	" ELSE false END ELSE false END ELSE false END"
 
 #define PROBE(has_registry) \
 	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), " \
-	ADVL_HAS_EXTENSION ", " DATABASE ", " has_registry
+	"e.is_there, " DATABASE ", " has_registry \
+	" FROM (SELECT " ADVL_HAS_EXTENSION " OFFSET 0) AS e(is_there)"
 
 /* [with transaction-level locks], which know no delay */
 static const char *const probe_sql[2] = {PROBE(HAS_REGISTRY), PROBE("false")};

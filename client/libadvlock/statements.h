@@ -13,6 +13,7 @@
 #include "common/keys.h"
 
 #define ADVL_NAME "CAST($1 AS pg_catalog.text)"
+#define ADVL_TOKEN "CAST($2 AS pg_catalog.int8)"
 
 /*
  * A lock that has no name is sent as one number: its bigint, or its two

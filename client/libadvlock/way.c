@@ -65,5 +65,6 @@ advl_find_way(advlock *h)
 	if (!h->other_way)
 		return;
 	h->way = advl_choose_way(h->options.transaction != 0, !h->way->extension);
-	h->other_way = h->warm = h->registry = false;
+	h->other_way = h->registry = false;
+	h->warm = ADVL_COLD;
 }

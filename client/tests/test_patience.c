@@ -55,6 +55,46 @@ check_needs_no_catalog(void)
 	}
 }
 
+/* The same for a check of more than the first lock, and of what is left of several. */
+static void
+check_of_several_needs_no_catalog(void)
+{
+	static const char *const catalogs[] = {"pg_proc", "pg_type", "pg_operator", "pg_cast"};
+	static const char *const names[] = {"x", "y"};
+	advlock_options permit = with_timeout(0);
+
+	permit.permits = 2;
+	for (size_t i = 0; i < sizeof(catalogs) / sizeof(catalogs[0]) * 4; i++)
+	{
+		advlock    *h = open_ready();
+		PGconn	   *other;
+		advlock_result r;
+
+		switch (i % 4)
+		{
+			case 0:
+				check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+				check_result(h, advlock_lock(h, "y", NULL), ADVLOCK_OK);
+				break;
+			case 1:
+				check_result(h, advlock_lock_many(h, names, 2, NULL), ADVLOCK_OK);
+				check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+				break;
+			case 2:
+				check_result(h, advlock_lock(h, "x", &permit), ADVLOCK_OK);
+				break;
+			default:
+				check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+				check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+		}
+		other = lock_catalog(catalogs[i / 4]);
+		r = advlock_check(h);
+		unlock_catalog(other);
+		check_result(h, r, ADVLOCK_OK);
+		advlock_close(h);
+	}
+}
+
 /* What is not at hand any more is not awaited for long. */
 static void
 check_does_not_wait_for_catalogs(void)
@@ -218,6 +258,7 @@ warnings_are_limited(void)
 
 const test_case patience_tests[] = {
 	{"check_needs_no_catalog", "any", check_needs_no_catalog},
+	{"check_of_several_needs_no_catalog", "any", check_of_several_needs_no_catalog},
 	{"check_does_not_wait_for_catalogs", "any", check_does_not_wait_for_catalogs},
 	{"check_without_extension", "extension", check_without_extension},
 	{"check_without_extension_in_transaction", "extension", check_without_extension_in_transaction},
