@@ -56,7 +56,7 @@ $migrations_off->wait_command;
 is($tool->query('SELECT pg_try_advisory_lock(72707369)'), 'f', 'a tool is kept off through the pooler');
 is($tool->query('SELECT advisory_lock.terminate_holders(72707369)'), 1, '... until its holder is ended');
 is($migrations_off->wait, 74, '... which notices');
-is($tool->query('SELECT pg_try_advisory_lock(72707369)'), 't', '... and the tool has the lock');
+wait_until { $tool->query('SELECT pg_try_advisory_lock(72707369)') eq 't' } 'the tool has the lock, once that session has ended';
 is(withlock(@prisma, '-n', 'true')->status, 75, '... which keeps off who comes through the pooler');
 my $after_tool = start_withlock(@prisma, '--', 'echo', 'run');
 wait_until { $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') eq '1' } 'one waits for the tool';
