@@ -70,7 +70,7 @@ EOT
 my $verdict = sees('', 'a good history is good', $good);
 is($verdict->{figures}{acquisitions}, 2, 'its acquisitions are counted');
 
-sees('P1 P2', 'two hold one lock for certain', $good =~ s/^27 /15 /mr);
+sees('MODEL P1 P2', 'two hold one lock for certain', $good =~ s/^27 /15 /mr);
 sees('P1', 'the lock table has two holders', $good . "30 sampler 9.1 sample - 0 0 1:2:101:h:0_1:2:102:h:0\n");
 sees('', 'a holder and a waiter in the lock table are right', $good . "30 sampler 9.1 sample - 0 0 1:2:101:h:0_1:2:102:w:0\n");
 
@@ -98,8 +98,8 @@ sees('P3', 'an update was lost', $good . "30 one 11.1 lost_update a 10 0 23505\n
 sees('P3', 'the resource took a lower token', $good . "90 end 0 resource - 0 0 a_at_2:_token_9_after_10\n");
 
 sees('P4', 'a token is given twice', $good =~ s/ a 11 / a 10 /gr);
-sees('P4', 'a token is lower than one given before', $good =~ s/^0 .*\n//mr =~ s/^5 /26 /mr =~ s/ a 11 / a 9 /gr);
-sees('P4', 'who waited got its token before the grant', $good =~ s/^5 /0 /mr =~ s/ a 10 / a 12 /gr);
+sees('MODEL P4', 'a token is lower than one given before', $good =~ s/^0 .*\n//mr =~ s/^5 /26 /mr =~ s/ a 11 / a 9 /gr);
+sees('MODEL P4', 'who waited got its token before the grant', $good =~ s/^5 /0 /mr =~ s/ a 10 / a 12 /gr);
 sees('', '... which is not known of a holder that was never heard of again', $good =~ s/^5 /0 /mr =~ s/ a 10 / a 12 /gr =~ s/^4[012] .*\n//gmr);
 my $timeline = 1 << 48;
 sees('', 'a former primary may give lower ones',

@@ -35,6 +35,7 @@ use Exporter 'import';
 use List::Util qw(max min);
 
 use Torture::History;
+use Torture::Model;
 
 our @EXPORT = qw(check);
 
@@ -153,7 +154,7 @@ sub by_name
 
 # P1: no two sessions of a server have an exclusive lock at once.  And P4: of two
 # that had it one after the other, both for certain, the second has the higher
-# token, though both may have asked at once.
+# token, though both may have asked at once.  And what the model says.
 sub check_grants
 {
 	my ($self) = @_;
@@ -162,6 +163,8 @@ sub check_grants
 	{
 		my $before;
 
+		$self->violation('MODEL', shown($_) . ' cannot have got it in the order of tokens', $_->{held}, undef, $_->{name})
+		  foreach misfits(grep { $_->{token} } @$group);
 		foreach my $op (grep { $_->{token} && $_->{certain} } @$group)
 		{
 			$self->violation('P1', shown($before) . ' and ' . shown($op) . ' both held it for certain',
