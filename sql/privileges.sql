@@ -23,6 +23,11 @@ RESET advisory_lock.allow_standby;
 SET advisory_lock.track = off;
 SELECT set_config('advisory_lock.track', 'off', false);
 
+-- Nor change how many names there is room for.
+\set VERBOSITY sqlstate
+SET advisory_lock.max_names = 5000;
+\set VERBOSITY default
+
 -- Nor see nor forge a token other than by the functions.
 TABLE advisory_lock.fences;
 INSERT INTO advisory_lock.fences VALUES (1, 2, 2, 'a', 1, now(), current_user);

@@ -99,11 +99,12 @@ waits_longer_than_role_allows(void)
 {
 	advlock    *a = open_ready();
 	advlock    *b;
-	advlock_options o = with_timeout(1500);
+	advlock_options o = with_timeout(2500);
 	char		conninfo[1000];
 
+	/* enough for a slow client to get to its first question */
 	snprintf(conninfo, sizeof(conninfo),
-			 "%s options='-c statement_timeout=100ms -c idle_session_timeout=100ms'", test_conninfo);
+			 "%s options='-c statement_timeout=2s -c idle_session_timeout=2s'", test_conninfo);
 	b = advlock_open(conninfo);
 	check_result(a, advlock_lock(a, "x", NULL), ADVLOCK_OK);
 	check_result(b, advlock_lock(b, "held", NULL), ADVLOCK_OK);
