@@ -60,6 +60,25 @@ $node->safe_psql('fresh', "CREATE EXTENSION advisory_lock VERSION '$next'");
 is($node->safe_psql('fresh', $contents), $updated, 'an update gives what a new installation gives');
 isnt($updated, $before, 'which is not what was there before');
 
+# Whoever created it can update it, and owns no more of it than before; nothing
+# in his search_path is taken for what is meant.
+$node->safe_psql('postgres', $_)
+  foreach 'CREATE ROLE creator LOGIN', 'CREATE DATABASE theirs', 'GRANT CREATE ON DATABASE theirs TO creator';
+{
+	local $ENV{PGUSER} = 'creator';
+	$node->safe_psql('theirs', "CREATE EXTENSION advisory_lock VERSION '$version'");
+	$node->safe_psql('theirs',
+		"CREATE SCHEMA astray; CREATE DOMAIN astray.text AS pg_catalog.text CHECK (false); SET search_path = astray, pg_catalog;"
+		  . " ALTER EXTENSION advisory_lock UPDATE TO '$next'");
+}
+is($node->safe_psql('theirs', $contents), $updated, 'an update by who created it gives the same');
+is( $node->safe_psql('theirs', <<'EOT'), '10', 'which belongs to the bootstrap superuser');
+SELECT string_agg(DISTINCT owner::text, ' ')
+FROM (SELECT nspowner AS owner FROM pg_namespace WHERE nspname = 'advisory_lock'
+    UNION ALL SELECT relowner FROM pg_class WHERE relnamespace = 'advisory_lock'::regnamespace
+    UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'advisory_lock'::regnamespace) AS owners
+EOT
+
 my ($status, undef, $stderr) =
   $node->psql('postgres', "ALTER EXTENSION advisory_lock UPDATE TO '$version'");
 isnt($status, 0, 'there is no way back');
