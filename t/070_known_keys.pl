@@ -54,7 +54,7 @@ is($node->safe_psql('app', "SET ROLE passer_by; $SHOWN"), join(' ', map { "$_=$v
 is($node->safe_psql('app', 'SET ROLE passer_by; SELECT count(*) FROM advisory_lock.known_keys'), scalar(keys %vector),
 	'who sees known_keys, too');
 my @db = ('--db', $node->connstr('app'));
-like((run_command([ 'withlock', '--list', @db ]))[0], qr/^72707369 \(Prisma Migrate\) +exclusive +held/m, 'withlock --list, too');
+like((run_command([ 'withlock', '--list', @db ]))[0], qr/^- +72707369 \(Prisma Migrate\) +exclusive +held/m, 'withlock --list, too');
 like((run_command([ 'withlock', '--list', '--json', @db ]))[0], qr/"key" : 72707369, "tool" : "Prisma Migrate"/, 'with --json');
 $holder->query('SELECT pg_advisory_unlock_all()');
 
