@@ -43,7 +43,7 @@ print_json(const PGresult *result)
 static int
 list_once(const Options *options, advlock *session)
 {
-	PGresult   *result = observe_query(options, session, query_list);
+	PGresult   *result = observe_query(options, session, options->json ? query_list_json : query_list);
 
 	if (result == NULL)
 		return STATUS_UNAVAILABLE;
@@ -102,10 +102,12 @@ int
 look_at_status(const Options *options, advlock *session)
 {
 	int			status = tool_resolve(options, session);
-	PGresult   *result = status == 0 ? observe_query(options, session, query_holders) : NULL;
+	PGresult   *result = NULL;
 	int			capacity = options->permits > 0 ? options->permits : 1;
 	bool		busy;
 
+	if (status == 0)
+		result = observe_query(options, session, options->json ? query_holders_json : query_holders);
 	if (result == NULL)
 		return status ? status : STATUS_UNAVAILABLE;
 	if (options->json)

@@ -52,7 +52,11 @@
 #define MS_DELAY MS("COALESCE(f.delayed_until, f.expires_at)" ADVL_OP("-") "pg_catalog.clock_timestamp()")
 #define MS_SINCE MS("pg_catalog.clock_timestamp()" ADVL_OP("-") "f.since")
 
-/* What the view shows of a lock, under the name it was asked for by. */
+/*
+ * What the view shows of a lock, under the name it was asked for by.  It takes
+ * as long as all the rest.
+ */
+#define NO_JSON "NULL"
 #define JSON \
 	"pg_catalog.json_build_object('name', f.shown, 'mode', f.mode," \
 	" 'granted', f.granted, 'pid', f.pid, 'usename', f.usename," \
@@ -62,7 +66,7 @@
 	" 'key2', f.key2, 'delayed_until', f.delayed_until, 'key', f.key," \
 	" 'tool', f.tool, 'held_by', f.held_by, 'expires_at', f.expires_at)"
 
-#define LOOK(locks) \
+#define LOOK(locks, json) \
 	"WITH " WANTED ", " FOUND(locks) \
 	" SELECT f.shown, CASE WHEN f.shown IS NULL OR f.key IS NOT NULL" \
 	" THEN pg_catalog.concat(COALESCE(CAST(f.key AS pg_catalog.text)," \
@@ -72,12 +76,13 @@
 	" f.pid, f.usename, COALESCE(f.held_by, f.application_name)," \
 	" CASE WHEN f.pid IS NOT NULL THEN COALESCE(pg_catalog.host(f.client_addr), 'local') END," \
 	" CASE WHEN f.is_delay THEN " MS_DELAY " ELSE " MS_SINCE " END," \
-	" f.token, f.asked, f.permit, " MS_DELAY ", " JSON \
+	" f.token, f.asked, f.permit, " MS_DELAY ", " json \
 	" FROM found AS f ORDER BY "
 
 /* By the name of the pool, and there #2 before #10. */
 #define BY_NAME \
-	"pg_catalog.regexp_replace(f.shown, '#([0-9]+|queue)$', '')," \
+	"CASE WHEN pg_catalog.strpos(f.shown, '" ADVL_PERMIT "')" ADVL_EQ "0 THEN f.shown" \
+	" ELSE pg_catalog.regexp_replace(f.shown, '#([0-9]+|queue)$', '') END," \
 	" pg_catalog.length(f.shown), f.shown, f.key1, f.key2, f.key, f.granted DESC, f.since, f.pid"
 #define BY_TIME "f.is_held DESC, f.granted DESC, f.since, f.pid"
 
@@ -131,13 +136,25 @@ const char	query_tool_of_key[] =
 const char *
 query_list(bool extension)
 {
-	return extension ? LOOK("advisory_lock.locks") BY_NAME : LOOK(ADVL_LOCKS) BY_NAME;
+	return extension ? LOOK("advisory_lock.locks", NO_JSON) BY_NAME : LOOK(ADVL_LOCKS, NO_JSON) BY_NAME;
+}
+
+const char *
+query_list_json(bool extension)
+{
+	return extension ? LOOK("advisory_lock.locks", JSON) BY_NAME : LOOK(ADVL_LOCKS, JSON) BY_NAME;
 }
 
 const char *
 query_holders(bool extension)
 {
-	return extension ? LOOK("advisory_lock.locks") BY_TIME : LOOK(ADVL_LOCKS) BY_TIME;
+	return extension ? LOOK("advisory_lock.locks", NO_JSON) BY_TIME : LOOK(ADVL_LOCKS, NO_JSON) BY_TIME;
+}
+
+const char *
+query_holders_json(bool extension)
+{
+	return extension ? LOOK("advisory_lock.locks", JSON) BY_TIME : LOOK(ADVL_LOCKS, JSON) BY_TIME;
 }
 
 const char *

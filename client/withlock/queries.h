@@ -35,14 +35,16 @@ typedef enum QueryColumn
 	COLUMN_ASKED,				/* which of $1 it is, or NULL */
 	COLUMN_PERMIT,				/* of that name; 0: the name itself; -1: its queue */
 	COLUMN_DELAY_MS,			/* how long who waits is kept off, or a lease lasts, or NULL */
-	COLUMN_JSON					/* the row of the view, as an object */
+	COLUMN_JSON					/* the row of the view, as an object; NULL: not asked for */
 } QueryColumn;
 
 /* Ordered by name, the permits of a name by their number. */
 extern const char *query_list(bool extension);
+extern const char *query_list_json(bool extension);
 
 /* Holders first, then those who wait, in the order in which they came. */
 extern const char *query_holders(bool extension);
+extern const char *query_holders_json(bool extension);
 
 /* How long the server has been running; one column, in ms. */
 extern const char *query_uptime(bool extension);
