@@ -65,12 +65,15 @@ my %row = map { my $table = $_->{table}; map { ("$table: $_->{row}" => $_) } @{ 
 is($row{'counts: commands out of turn, of 1,000'}{ours}, 0, 'those that waited ran in the order in which they had come');
 cmp_ok($row{'memory: a withlock of 1,000 that wait'}{ours}, '>', 100, 'memory is that of a process, in KiB');
 
+my @lines = slurp_file("$results/results.md") =~ /^\| .* \|$/mg;
+is(@lines, @tables + keys %row, 'and as tables in Markdown');
+
 SKIP:
 {
 	skip 'gnuplot is not installed', scalar(@tables) if missing_program('gnuplot');
 	foreach my $table (map { $_->{table} } @tables)
 	{
-		like(slurp_file("$results/results-$table.svg"), qr/<svg.*<\/svg>/s, "a picture of $table");
+		like(slurp_file("$results/performance-$table.svg"), qr/<svg.*<\/svg>/s, "a picture of $table");
 	}
 }
 

@@ -29,13 +29,14 @@ draw() {
 	command -v gnuplot >/dev/null || return 0
 	awk -F'\t' '$7 != "" { split($7, reach, " "); print NR - 1 "\t" reach[2] }' "table.$1" >"reach.$1"
 	gnuplot <<-PLOT
-		set terminal svg size 720,$((110 + 26 * $(wc -l <"table.$1"))) font 'sans-serif,12' background 'white'
-		set output '$here/results-$1.svg'
+		set terminal svg size 720,$((120 + 26 * $(wc -l <"table.$1"))) font 'sans-serif,12' background 'white'
+		set output '$here/performance-$1.svg'
 		set datafile separator '\t'
 		set title "${tables[$1]}"
-		set xrange [0:1<*]
+		set xrange [0:1.1<*]
 		set yrange [$(wc -l <"table.$1") - 0.5:-0.5]
-		set lmargin 42
+		set lmargin $(cut -f1 "table.$1" | awk 'length > n { n = length } END { print n + 3 }')
+		set ytics scale 0
 		set grid xtics
 		set key outside bottom center horizontal
 		$([[ $figures == *" $1 "* ]] || echo 'set arrow from 1, graph 0 to 1, graph 1 nohead dashtype 2')
@@ -43,6 +44,13 @@ draw() {
 			title 'median, least and greatest'$([ ! -s "reach.$1" ] ||
 			echo ", 'reach.$1' using 2:1 with points pointtype 2 linecolor rgb '#c03020' title 'to be reached'")
 	PLOT
+}
+
+# As doc/performance.md has it.
+as_markdown() {
+	printf '\n%s:\n\n![%s](performance-%s.svg)\n\n' "${tables[$1]^}" "${tables[$1]^}" "$1"
+	awk -F'\t' 'BEGIN { print "| | median | least | greatest | ours | other | reach |\n|---|---|---|---|---|---|---|" }
+		{ printf "| %s | %s | %s | %s | %.4g | %.4g | %s |\n", $1, $2, $3, $4, $5, $6, $7 == "" ? "" : $7 ($8 == "no" ? ", missed" : "") }' "table.$1"
 }
 
 as_json() {
@@ -68,7 +76,9 @@ report() {
 		awk -F'\t' '{ printf "%-44s %8s %8s %8s %10.5g %10.5g  %s\n", $1, $2, $3, $4, $5, $6,
 			$7 == "" ? "" : $7 " " $8 }' "table.$name"
 		draw "$name"
+		as_markdown "$name" >>results.md
 	done
+	cp results.md "$here"
 	[ ${#left_out[@]} = 0 ] || left=$(printf ', "%s"' "${left_out[@]}")
 	{
 		printf '{"server": "%s", "rounds": %d, "seconds": %s, "processors": %d, "load_before": %s, "load_after": %s, "left_out": [%s], "tables": [\n' \
