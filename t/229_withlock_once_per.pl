@@ -85,6 +85,13 @@ foreach my $way (
 	$node->safe_psql('postgres', "UPDATE advisory_lock.runs SET started_at = started_at - interval '2 h'");
 	is(withlock(@once, 'echo', 'run')->stdout, "run\n", 'it is due again');
 
+	# The server's clock has been set back since.
+	foreach my $ahead ([ '30 min', '' ], [ '2 h', "run\n" ])
+	{
+		$node->safe_psql('postgres', "UPDATE advisory_lock.runs SET started_at = now() + interval '$ahead->[0]'");
+		is(withlock(@once, 'echo', 'run')->stdout, $ahead->[1], "a run that began $ahead->[0] from now");
+	}
+
 	# Somebody else has had the lock meanwhile: by the token that is known.
 	$node->safe_psql('postgres', "UPDATE advisory_lock.runs SET started_at = started_at - interval '2 h'");
 	$ended = withlock(@lock, '--once-per', '1h', '--', 'psql', '-XAtqc', 'UPDATE advisory_lock.runs SET token = token + (1::bigint << 40)', conninfo($node));

@@ -15,10 +15,15 @@
 #include "libadvlock/internal.h"
 #include "libadvlock/statements.h"
 
-/* Now, in microseconds; has one succeeded that began within $2; and when. */
+/*
+ * Now, in microseconds; has one succeeded that began within $2; and when.  One
+ * that began later than that from now was recorded by a clock that was wrong,
+ * and must not keep the job off until then.
+ */
 #define IS_DUE(guarded, lock) \
 	"SELECT CAST(EXTRACT(epoch FROM pg_catalog.clock_timestamp())" ADVL_OP("*") "1000000 AS pg_catalog.int8)," \
 	" COALESCE(r.began" ADVL_OP(">") "(pg_catalog.clock_timestamp()" ADVL_OP("-") \
+	"CAST($2 AS pg_catalog.interval)) AND r.began" ADVL_OP("<") "(pg_catalog.clock_timestamp()" ADVL_OP("+") \
 	"CAST($2 AS pg_catalog.interval)), false), CAST(r.began AS pg_catalog.text)" \
 	" FROM (SELECT " guarded("advisory_lock.last_run(" lock ")", "timestamptz") " AS began) AS r"
 #define RECORD(guarded, lock) \
