@@ -309,6 +309,29 @@ CREATE TRIGGER note_lease BEFORE INSERT OR UPDATE ON advisory_lock.leases
 FOR EACH ROW EXECUTE FUNCTION advisory_lock.note_lease();
 ALTER TABLE advisory_lock.leases ENABLE ALWAYS TRIGGER note_lease;
 
+-- A publication of all tables has these, too.  What comes by it must not meet
+-- with a row that is there, or the whole subscription would stop.
+CREATE FUNCTION advisory_lock.replace_row()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'advisory_lock_replace_row'
+LANGUAGE C;
+COMMENT ON FUNCTION advisory_lock.replace_row() IS 'for the triggers on what comes by logical replication';
+CREATE TRIGGER replace_row BEFORE INSERT OR UPDATE ON advisory_lock.fences
+FOR EACH ROW EXECUTE FUNCTION advisory_lock.replace_row();
+CREATE TRIGGER replace_row BEFORE INSERT OR UPDATE ON advisory_lock.key_labels
+FOR EACH ROW EXECUTE FUNCTION advisory_lock.replace_row();
+CREATE TRIGGER replace_row BEFORE INSERT OR UPDATE ON advisory_lock.leases
+FOR EACH ROW EXECUTE FUNCTION advisory_lock.replace_row();
+CREATE TRIGGER replace_row BEFORE INSERT OR UPDATE ON advisory_lock.lease_queue
+FOR EACH ROW EXECUTE FUNCTION advisory_lock.replace_row();
+CREATE TRIGGER replace_row BEFORE INSERT OR UPDATE ON advisory_lock.runs
+FOR EACH ROW EXECUTE FUNCTION advisory_lock.replace_row();
+ALTER TABLE advisory_lock.fences ENABLE REPLICA TRIGGER replace_row;
+ALTER TABLE advisory_lock.key_labels ENABLE REPLICA TRIGGER replace_row;
+ALTER TABLE advisory_lock.leases ENABLE REPLICA TRIGGER replace_row;
+ALTER TABLE advisory_lock.lease_queue ENABLE REPLICA TRIGGER replace_row;
+ALTER TABLE advisory_lock.runs ENABLE REPLICA TRIGGER replace_row;
+
 CREATE FUNCTION advisory_lock.known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT one_bigint boolean, OUT token bigint,
 							 OUT held_by text, OUT acquired_at timestamp with time zone, OUT expires_at timestamp with time zone)
 RETURNS SETOF record

@@ -197,6 +197,8 @@ DELETE FROM advisory_lock.leases;
 CREATE TEMPORARY TABLE my_leases (LIKE advisory_lock.leases);
 CREATE TRIGGER note BEFORE INSERT ON my_leases FOR EACH ROW EXECUTE FUNCTION advisory_lock.note_lease();
 INSERT INTO my_leases VALUES (1, 2, 2, 'x', 1, 'me', current_user, now(), 'infinity', now(), false);
+CREATE OR REPLACE TRIGGER note BEFORE INSERT ON my_leases FOR EACH ROW EXECUTE FUNCTION advisory_lock.replace_row();
+INSERT INTO my_leases VALUES (1, 2, 2, 'x', 1, 'me', current_user, now(), 'infinity', now(), false);
 DROP TABLE my_leases;
 
 -- Of two names that have one key, a run is of the one it was recorded for.
