@@ -123,6 +123,11 @@ SELECT count(*) FROM advisory_lock.lease_queue;
 -- A ticket from elsewhere is none.
 SELECT token > 0 AS had, ticket > 1 AS new, ahead FROM advisory_lock.queue_lease('turn', '1 min', 1);
 SELECT advisory_lock.terminate_holders('turn');
+-- Nor is one of somebody who has gone and asked before the clock was set back.
+INSERT INTO advisory_lock.lease_queue SELECT key1, key2, 2, 1, current_user, now() + '10 years' FROM advisory_lock.key('turn');
+SELECT token > 0 AS had, ahead FROM advisory_lock.queue_lease('turn', '1 min');
+SELECT advisory_lock.terminate_holders('turn');
+SELECT count(*) FROM advisory_lock.lease_queue;
 
 -- Runs: the newest token counts.
 SELECT advisory_lock.last_run('job') IS NULL AS never;

@@ -325,4 +325,13 @@ my ($all, $hot) = split /\|/, $updates;
 cmp_ok($hot, '>=', 0.99 * $all, 'renewals are HOT updates');
 cmp_ok($node->safe_psql('postgres', 'SELECT pg_relation_size($$advisory_lock.leases$$)'), '<=', 65536, 'in few pages');
 
+# === Who asks for a lease waits for nobody who has gone ===
+
+$node->safe_psql('postgres',
+	"INSERT INTO advisory_lock.lease_queue SELECT key1, key2, 2, 1, current_user, now() - interval '2 h' FROM advisory_lock.key('turn')");
+my $leaving = session($node);
+is($leaving->query("BEGIN; SELECT advisory_lock.leave_lease_queue('turn', 1)"), 't', 'a transaction takes its place in the queue away');
+is( $node->safe_psql('postgres', "SET statement_timeout = '30 s'; SELECT token > 0 FROM advisory_lock.queue_lease('turn', '1 min')"),
+	't', '... and others are served before it has ended');
+
 done_testing();

@@ -37,6 +37,14 @@
 	" q.key1 OPERATOR(pg_catalog.=) $1 AND q.key2 OPERATOR(pg_catalog.=) $2" \
 	" AND q.kind OPERATOR(pg_catalog.=) $3"
 
+/* Nobody asks until then: the clock has been set back since. */
+#define TOO_LATE \
+	" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) CAST('1 minute' AS pg_catalog.interval))"
+
+/* Who asked until then has gone for good. */
+#define LONG_AGO \
+	" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) CAST('1 hour' AS pg_catalog.interval))"
+
 static OwnerQuery ahead_query = {
 	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_SELECT,
 	.nargs = 4, .types = {INT4OID, INT4OID, INT4OID, INT8OID},
@@ -44,6 +52,7 @@ static OwnerQuery ahead_query = {
 	"SELECT pg_catalog.count(*) FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
 	" AND q.ticket OPERATOR(pg_catalog.<) $4"
 	" AND q.asks_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
+	" AND q.asks_until OPERATOR(pg_catalog.<)" TOO_LATE
 };
 
 static OwnerQuery known_query = {
@@ -63,18 +72,25 @@ static OwnerQuery ask_query = {
 	"INSERT INTO advisory_lock.lease_queue AS q (key1, key2, kind, ticket, owner, asks_until)"
 	" VALUES ($1, $2, $3, $4, $5, $6)"
 	" ON CONFLICT (key1, key2, kind, ticket) DO UPDATE SET asks_until = EXCLUDED.asks_until"
-	" WHERE q.owner OPERATOR(pg_catalog.=) EXCLUDED.owner AND q.asks_until OPERATOR(pg_catalog.<) $7"
+	" WHERE q.owner OPERATOR(pg_catalog.=) EXCLUDED.owner"
+	" AND (q.asks_until OPERATOR(pg_catalog.<) $7 OR q.asks_until OPERATOR(pg_catalog.>) $6)"
 };
 
-/* Ours, and those who have gone for good. */
+/*
+ * Ours, and those who have gone for good; but what one of them is changing, in
+ * a transaction that may take long, is left to the next.
+ */
 static OwnerQuery served_query = {
 	.member = MEMBER_LEASE_QUEUE, .expected = SPI_OK_DELETE,
 	.nargs = 5, .types = {INT4OID, INT4OID, INT4OID, INT8OID, NAMEOID},
 	.text =
 	"DELETE FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
 	" AND ((q.ticket OPERATOR(pg_catalog.=) $4 AND q.owner OPERATOR(pg_catalog.=) $5)"
-	" OR q.asks_until OPERATOR(pg_catalog.<)"
-	" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) CAST('1 hour' AS pg_catalog.interval)))"
+	" OR q.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+	"SELECT q.ctid FROM advisory_lock.lease_queue AS q WHERE" OF_THIS_KEY
+	" AND (q.asks_until OPERATOR(pg_catalog.<)" LONG_AGO
+	" OR q.asks_until OPERATOR(pg_catalog.>)" TOO_LATE ")"
+	" FOR UPDATE SKIP LOCKED)))"
 };
 
 static OwnerQuery leave_query = {
