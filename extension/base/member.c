@@ -163,6 +163,13 @@ member_relation(Member member)
 	return known_relation(member)->known;
 }
 
+/* The same if it is remembered, else InvalidOid.  Cannot fail. */
+Oid
+member_if_known(Member member)
+{
+	return relations[member].known;
+}
+
 /* The role that owns the relation; errors as above. */
 Oid
 member_owner(Member member)

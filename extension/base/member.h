@@ -24,6 +24,7 @@ typedef enum Member
 } Member;
 
 extern Oid	member_relation(Member member);
+extern Oid	member_if_known(Member member);
 extern Oid	member_owner(Member member);
 extern void member_check_columns(Member member, TupleDesc columns, const Oid *types, int count);
 

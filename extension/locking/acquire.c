@@ -21,6 +21,7 @@
 #include "locking/delay.h"
 #include "locking/held.h"
 #include "locking/lease.h"
+#include "locking/unhindered.h"
 #include "locking/wait.h"
 #include "registry/announce.h"
 #include "tokens/token.h"
@@ -224,7 +225,8 @@ acquire_locks(const NamedLock *locks, int count, LockForm form,
 bool
 acquire_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, int64 *token)
 {
-	return acquire_locks(lock, 1, form, deadline, token);
+	return acquire_unhindered(lock, form, token) ||
+		acquire_locks(lock, 1, form, deadline, token);
 }
 
 /*
@@ -244,6 +246,8 @@ acquire_uncounted(const NamedLock *lock, LockForm form, const Deadline *deadline
 bool
 acquire_at_once(const NamedLock *lock, LockForm form, int64 *token)
 {
+	if (acquire_unhindered(lock, form, token))
+		return true;
 	check_locking_allowed(lock);
 	announce_begin();
 	return acquire_uncounted(lock, form, &NOW, token);

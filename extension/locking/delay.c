@@ -365,6 +365,13 @@ wait_announced(bool (*wait) (const NamedLock *, const Deadline *),
 	return in_time;
 }
 
+/* Is no lock kept off from this session?  Cannot fail, and says no if in doubt. */
+bool
+nobody_is_kept_off(void)
+{
+	return lock_delay == 0 && registry() && nothing_is_kept_off(registry());
+}
+
 /*
  * Having been granted the lock by the lock manager, wait until it is kept off
  * no longer.  Returns false when the deadline passed.  Meanwhile a label tells

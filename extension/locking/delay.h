@@ -14,6 +14,7 @@
 #include "registry/delays.h"
 
 extern void keep_others_off(NextKey next, void *arg);
+extern bool nobody_is_kept_off(void);
 extern bool wait_out_delay(const NamedLock *lock, const Deadline *deadline);
 extern bool wait_out_start(const NamedLock *lock, const Deadline *deadline);
 extern bool lift_delay(const NamedLock *lock);

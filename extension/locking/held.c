@@ -80,20 +80,23 @@ copy_of_name(const NamedLock *lock)
 	return lock->name ? MemoryContextStrdup(TopMemoryContext, lock->name) : NULL;
 }
 
-/* Begin the entry anew, for this name, which it may have had before. */
+/* From now on the entry, which is not in use, is of this name. */
 static void
-reset(HeldLock *held, const NamedLock *lock)
+rename_entry(HeldLock *held, const NamedLock *lock)
 {
-	if (!name_id_equal(&held->id, &lock->id))
-	{
-		char	   *name = copy_of_name(lock);
+	char	   *name = copy_of_name(lock);
 
-		if (held->name)
-			pfree(held->name);
-		held->name = name;
-		held->id = lock->id;
-		held->tag = lock->tag;
-	}
+	if (held->name)
+		pfree(held->name);
+	held->name = name;
+	held->id = lock->id;
+	held->tag = lock->tag;
+}
+
+/* Begin the entry anew. */
+static void
+reset(HeldLock *held)
+{
 	held->token = NO_TOKEN;
 	held->permit = false;
 	held->transaction_level = 0;
@@ -145,9 +148,11 @@ forget(HeldLock *held)
 		remove_entry(dlist_tail_element(HeldLock, node, &released));
 }
 
-static void
-use(HeldLock *held)
+/* Use the entry, anew unless it is in use; cannot fail. */
+void
+held_use(HeldLock *held)
 {
+	reset(held);
 	if (!held->released)
 		return;
 	held->released = false;
@@ -216,6 +221,15 @@ held_find(const NamedLock *lock)
 	return held && !held->released ? held : NULL;
 }
 
+/* The entry of a lock that is not in use, if that is known by its hint; or NULL. */
+HeldLock *
+held_released(const NamedLock *lock)
+{
+	HeldLock   *held = lock->hints ? lock->hints->held : NULL;
+
+	return held && held->released && name_id_equal(&held->id, &lock->id) ? held : NULL;
+}
+
 /* The name under which this session holds a key, or NULL. */
 const char *
 held_name(LockKey key)
@@ -258,8 +272,9 @@ held_enter(const NamedLock *lock, bool *known)
 	if (!*known)
 	{
 		end_hold(held);
-		reset(held, lock);
-		use(held);
+		if (!name_id_equal(&held->id, &lock->id))
+			rename_entry(held, lock);
+		held_use(held);
 	}
 	else if (held->name && lock->name && strcmp(held->name, lock->name) != 0)
 		warn_of_collision(held->name, lock->name);

@@ -43,10 +43,12 @@ typedef struct HeldLock
 
 extern void held_sweep(void);
 extern HeldLock *held_enter(const NamedLock *lock, bool *known);
+extern HeldLock *held_released(const NamedLock *lock);
 extern HeldLock *held_find(const NamedLock *lock);
 extern const char *held_name(LockKey key);
 extern int *held_session_count(HeldLock *held, LOCKMODE mode);
 extern bool held_token(const NamedLock *lock, int64 *token);
+extern void held_use(HeldLock *held);
 extern void held_note(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token);
 extern void held_note_release(HeldLock *held, LOCKMODE mode);
 extern void held_forget_if_free(HeldLock *held);

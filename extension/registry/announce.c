@@ -192,6 +192,32 @@ announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited)
 		warn_of_namesake(reg, lock);
 }
 
+/*
+ * The same of a lock of which this session tells nothing yet, where the name is
+ * known and no other has its key.  False where that is not so, or there is no
+ * room on the board: then nothing was announced.
+ */
+bool
+announce_acquired_at_once(const NamedLock *lock, int64 token)
+{
+	Registry   *reg = tracking_registry();
+	Label	   *label = label_free_on_board();
+	Place		place = reg && label ? name_pin_known(reg, lock) : 0;
+	TimestampTz now;
+
+	if (place == 0 || has_namesake(reg, place))
+	{
+		name_unpin(reg, place);
+		return false;
+	}
+	now = GetCurrentTimestamp();
+	count_acquisition(name_in(reg, place), now);
+	label_write(reg, label, &(Label) {
+		.name = lock->id, .role = GetUserId(), .place = place, .acquired_at = now, .token = token
+	});
+	return true;
+}
+
 /* An acquire was given up, since the time ran out. */
 void
 announce_timed_out(const NamedLock *lock)

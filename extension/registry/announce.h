@@ -22,6 +22,7 @@ extern void announce_waited(const NamedLock *lock, bool held, int64 wait_us);
 extern void announce_delayed(const NamedLock *lock, TimestampTz until, DelayReason reason);
 extern void announce_delay_over(const NamedLock *lock);
 extern void announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited);
+extern bool announce_acquired_at_once(const NamedLock *lock, int64 token);
 extern void announce_timed_out(const NamedLock *lock);
 extern void announce_released(const NameId *id, int64 hold_us);
 extern void announce_nothing_held(const NameId *id);

@@ -65,6 +65,7 @@ close_board(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 	}
 	pg_atomic_write_u32(&my_row->pid, 0);
 	my_row = NULL;
+	last_written = NULL;
 }
 
 static uint32
@@ -110,6 +111,20 @@ label_find(Registry *reg, LockKey key)
 	return labels_in_table > 0 ? find_own_in_table(reg, key) : NULL;
 }
 
+/* A place on the board for a new label, or NULL.  What was there last is there. */
+Label *
+label_free_on_board(void)
+{
+	if (last_written && last_written->pid == 0)
+		return last_written;
+	for (int i = 0; my_row && i < LABELS_ON_BOARD; i++)
+	{
+		if (my_row->labels[i].pid == 0)
+			return &my_row->labels[i];
+	}
+	return NULL;
+}
+
 /* A new label in the table, or NULL when it is full. */
 static Label *
 enter_in_table(Registry *reg, const NameId *name)
@@ -144,16 +159,11 @@ label_enter(Registry *reg, const NameId *name)
 
 	if (label || !my_row)
 		return label;
-	for (int i = 0; i < LABELS_ON_BOARD; i++)
-	{
-		label = &my_row->labels[i];
-		if (label->pid == 0)
-		{
-			label->place = 0;
-			return label;
-		}
-	}
-	return enter_in_table(reg, name);
+	label = label_free_on_board();
+	if (!label)
+		return enter_in_table(reg, name);
+	label->place = 0;
+	return label;
 }
 
 /* Nobody reads the label from here until end_write() and is content with it. */

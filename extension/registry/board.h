@@ -14,6 +14,7 @@
 
 extern void board_open(Registry *reg);
 extern Label *label_find(Registry *reg, LockKey key);
+extern Label *label_free_on_board(void);
 extern Label *label_enter(Registry *reg, const NameId *name);
 extern void label_write(Registry *reg, Label *label, const Label *contents);
 extern Place label_remove(Registry *reg, Label *label);

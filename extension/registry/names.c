@@ -220,16 +220,20 @@ name_unpin(Registry *reg, Place place)
 		evict_may(reg, place);
 }
 
-/* Pin the name in the place where it was; returns that, or 0. */
-static Place
-pin_known(Registry *reg, Place place, const NameId *id)
+/* Pin the name of a lock where it was last; returns the place, or 0. */
+Place
+name_pin_known(Registry *reg, const NamedLock *lock)
 {
+	Place		place = lock->hints ? lock->hints->place : 0;
 	NameEntry  *entry = name_in(reg, place);
 
 	if (!entry)
 		return 0;
-	if ((pin(reg, entry, place) & NO_NAME_HERE) == 0 && name_id_equal(&entry->id, id))
+	if ((pin(reg, entry, place) & NO_NAME_HERE) == 0 && name_id_equal(&entry->id, &lock->id))
+	{
+		entry->role = GetUserId();
 		return place;
+	}
 	name_unpin(reg, place);
 	return 0;
 }
@@ -245,6 +249,7 @@ pin_unknown(Registry *reg, const NamedLock *lock)
 		return 0;
 	place = table_place(&reg->names, entry);
 	pin(reg, entry, place);
+	entry->role = GetUserId();
 	name_unlock(reg, entry);
 	return place;
 }
@@ -257,15 +262,13 @@ pin_unknown(Registry *reg, const NamedLock *lock)
 Place
 name_pin(Registry *reg, const NamedLock *lock)
 {
-	NameHints  *hints = lock->hints;
-	Place		place = hints ? pin_known(reg, hints->place, &lock->id) : 0;
+	Place		place = name_pin_known(reg, lock);
 
-	if (place == 0)
-		place = pin_unknown(reg, lock);
-	if (hints)
-		hints->place = place;
 	if (place != 0)
-		name_in(reg, place)->role = GetUserId();
+		return place;
+	place = pin_unknown(reg, lock);
+	if (lock->hints)
+		lock->hints->place = place;
 	return place;
 }
 

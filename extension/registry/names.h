@@ -17,6 +17,7 @@ extern uint32 name_hash(const NameId *id);
 extern NameEntry *name_find(Registry *reg, const NameId *id);
 extern void name_unlock(Registry *reg, const NameEntry *entry);
 
+extern Place name_pin_known(Registry *reg, const NamedLock *lock);
 extern Place name_pin(Registry *reg, const NamedLock *lock);
 extern void name_unpin(Registry *reg, Place place);
 

@@ -178,18 +178,25 @@ peek_at_position(void)
 }
 
 /*
- * Is the position still this, which is one of a block and so not 0?  Opens the
- * sequence unless a look where it was seen last says yes.  To be asked after a
- * full barrier.
+ * Does a look where the position was seen last say that it is this, which is
+ * one of a block and so not 0?  Cannot fail, and may say no where it is.  To be
+ * asked after a full barrier.
  */
+bool
+sequence_seen_at(Oid sequence, int64 position)
+{
+#ifdef PG_HAVE_8BYTE_SINGLE_COPY_ATOMICITY
+	return last_seen.sequence == sequence && peek_at_position() == position;
+#else
+	return false;
+#endif
+}
+
+/* Is it this?  The same, but opens the sequence unless the look says yes. */
 bool
 sequence_stands_at(Oid sequence, int64 position)
 {
-#ifdef PG_HAVE_8BYTE_SINGLE_COPY_ATOMICITY
-	if (last_seen.sequence == sequence && peek_at_position() == position)
-		return true;
-#endif
-	return sequence_position(sequence) == position;
+	return sequence_seen_at(sequence, position) || sequence_position(sequence) == position;
 }
 
 /* Store a state of the sequence in a page. */

@@ -93,16 +93,28 @@ find_block(uint64 owner)
 	return NULL;
 }
 
+/*
+ * Take the next number of the block; NO_TOKEN if there is none.  It is a token
+ * if the sequence stands at *last.
+ */
+static int64
+take_number(TokenBlock *block, uint64 owner, int64 *last)
+{
+	int64		number;
+
+	*last = pg_atomic_read_u64(&block->last);
+	number = pg_atomic_fetch_add_u64(&block->next, 1);
+	return number <= *last && block_belongs_to(block, owner) ? number : NO_TOKEN;
+}
+
 /* Take the next token of the block; NO_TOKEN if it has none that is valid. */
 static int64
 take_token(TokenBlock *block, uint64 owner, Oid sequence)
 {
-	int64		last = pg_atomic_read_u64(&block->last);
-	int64		token = pg_atomic_fetch_add_u64(&block->next, 1);
+	int64		last;
+	int64		token = take_number(block, owner, &last);
 
-	if (token <= last && block_belongs_to(block, owner) && sequence_stands_at(sequence, last))
-		return token;
-	return NO_TOKEN;
+	return token != NO_TOKEN && sequence_stands_at(sequence, last) ? token : NO_TOKEN;
 }
 
 static int64
@@ -280,6 +292,25 @@ token_draw(void)
 	if (block)
 		token = take_token(block, owner, sequence);
 	return token != NO_TOKEN ? token : draw_anew(sequence);
+}
+
+/*
+ * The same where the block has one and it takes no more than a look to know
+ * that it is valid; else NO_TOKEN.  Cannot fail.
+ */
+int64
+token_draw_at_once(void)
+{
+	Oid			sequence = member_if_known(MEMBER_TOKEN_SEQUENCE);
+	uint64		owner = block_owner(sequence);
+	TokenBlock *block;
+	int64		token;
+	int64		last;
+
+	if (!OidIsValid(sequence) || RecoveryInProgress() || !(block = find_block(owner)))
+		return NO_TOKEN;
+	token = take_number(block, owner, &last);
+	return token != NO_TOKEN && sequence_seen_at(sequence, last) ? token : NO_TOKEN;
 }
 
 /* The last token given, if the position is that. */

@@ -13,6 +13,7 @@
 #include "tokens/number.h"
 
 extern int64 token_draw(void);
+extern int64 token_draw_at_once(void);
 extern bool token_was_issued(int64 token);
 extern bool tokens_given_before_start(void);
 extern bool tokens_left_above(int64 token);
