@@ -155,9 +155,9 @@ relation_file(Relation rel)
 #endif
 
 /*
- * PostgreSQL 16 made a function of it, and 19 widened the state: does the buffer
- * hold the page of that tag, and nobody is changing that?  Reads no more than
- * its header, without a lock.
+ * PostgreSQL 19 widened the state: does the buffer hold the page of that tag,
+ * and nobody is changing that?  Reads no more than its header, without a lock.
+ * Tags have no padding, core hashes them.
  */
 static inline bool
 buffer_holds(BufferDesc *buffer, const BufferTag *tag)
@@ -168,15 +168,12 @@ buffer_holds(BufferDesc *buffer, const BufferTag *tag)
 	uint32		state = pg_atomic_read_u32(&buffer->state);
 #endif
 
-#if PG_VERSION_NUM >= 160000
-	return (state & (BM_LOCKED | BM_VALID)) == BM_VALID && BufferTagsEqual(&buffer->tag, tag);
-#else
-	return (state & (BM_LOCKED | BM_VALID)) == BM_VALID && BUFFERTAGS_EQUAL(buffer->tag, *tag);
-#endif
+	return (state & (BM_LOCKED | BM_VALID)) == BM_VALID &&
+		memcmp(&buffer->tag, tag, sizeof(BufferTag)) == 0;
 }
 
 /*
- * PostgreSQL 16 renamed a part of it, too.  Would a rollback of this transaction
+ * PostgreSQL 16 renamed a part of it.  Would a rollback of this transaction
  * take the relation's file away?
  */
 static inline bool

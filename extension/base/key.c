@@ -120,16 +120,7 @@ check_name_encoding(const char *name, int len)
 	}
 }
 
-/* Fill lock from what follows from its name, except for that. */
-static void
-init_known(NamedLock *lock, KnownName *known)
-{
-	lock->hints = &known->hints;
-	lock->id = known->id;
-	lock->tag = known->tag;
-}
-
-/* The same for a name that was not known, and is from now on. */
+/* Fill lock from its name, which was not known, and is from now on. */
 static void
 init_unknown(NamedLock *lock, const char *name, int length, const char *utf8, int utf8_length)
 {
@@ -146,15 +137,18 @@ void
 named_lock_init(NamedLock *lock, const char *name)
 {
 	int			length = strlen(name);
-	KnownName  *known = find_known_name(name, length);
+	const NamedLock *known = find_known_name(name, length);
 
-	lock->name = name;
 	if (known)
-		init_known(lock, known);
+	{
+		*lock = *known;
+		lock->name = name;
+	}
 	else
 	{
 		char	   *utf8 = pg_server_to_any(name, length, PG_UTF8);
 
+		lock->name = name;
 		init_unknown(lock, name, length, utf8, strlen(utf8));
 		if (utf8 != name)
 			pfree(utf8);		/* pools ask for many names */
@@ -178,6 +172,17 @@ init_checked(NamedLock *lock, const text *name)
 	init_unknown(lock, copy, length, utf8, utf8_length);
 }
 
+static pg_noinline void
+find_or_init(NamedLock *lock, const text *name)
+{
+	const NamedLock *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+
+	if (known)
+		*lock = *known;
+	else
+		init_checked(lock, name);
+}
+
 /*
  * Fill lock from a user's name, or raise an error that says what is wrong.
  * Its name is good until the next name is looked up: for who has only one.
@@ -185,15 +190,12 @@ init_checked(NamedLock *lock, const text *name)
 void
 named_lock_init_brief(NamedLock *lock, const text *name)
 {
-	KnownName  *known = find_known_name(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	int			length = VARSIZE_ANY_EXHDR(name);
 
-	if (!known)
-		init_checked(lock, name);
+	if (length != 0 && is_known_name(known_last, VARDATA_ANY(name), length))
+		*lock = known_last->lock;
 	else
-	{
-		lock->name = known->name;
-		init_known(lock, known);
-	}
+		find_or_init(lock, name);
 }
 
 /* The same, but its name is palloc'd. */

@@ -19,7 +19,7 @@
 #define KEY_BIGINT 1			/* pg_advisory_lock(int8) */
 #define KEY_PAIR 2				/* pg_advisory_lock(int4, int4) */
 
-/* What an advisory lock is known by in its database; no padding, it is hashed */
+/* What an advisory lock is known by in its database; no padding, it is hashed and compared */
 typedef struct LockKey
 {
 	int32		key1;			/* of a bigint the upper half */
@@ -27,7 +27,7 @@ typedef struct LockKey
 	uint32		kind;			/* KEY_BIGINT or KEY_PAIR */
 } LockKey;
 
-/* Tells names apart whose keys are the same; no padding, it is hashed */
+/* Tells names apart whose keys are the same; no padding either */
 typedef struct NameId
 {
 	Oid			database;
@@ -69,14 +69,13 @@ extern void warn_of_collision(const char *known, const char *wanted);
 static inline bool
 lock_key_equal(const LockKey *a, const LockKey *b)
 {
-	return a->key1 == b->key1 && a->key2 == b->key2 && a->kind == b->kind;
+	return memcmp(a, b, sizeof(LockKey)) == 0;
 }
 
 static inline bool
 name_id_equal(const NameId *a, const NameId *b)
 {
-	return a->database == b->database && lock_key_equal(&a->key, &b->key) &&
-		a->more[0] == b->more[0] && a->more[1] == b->more[1];
+	return memcmp(a, b, sizeof(NameId)) == 0;
 }
 
 #endif							/* KEY_H */

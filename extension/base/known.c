@@ -16,11 +16,9 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
-
 #include "base/known.h"
 
-#define SETS 16
+#define SETS 16					/* a power of 2 */
 #define WAYS 8
 
 typedef struct KnownSet
@@ -31,36 +29,50 @@ typedef struct KnownSet
 
 static KnownSet sets[SETS];
 
-/* Most often the name asked for is the one that was asked for last. */
-static KnownName *last = &sets[0].ways[0];
+KnownName  *known_last = &sets[0].ways[0];
 
-static bool
-is_name(const KnownName *known, const char *name, int length)
+/* Names are short, and what they differ in may be anywhere in them. */
+static uint64
+hash_name(const char *name, int length)
 {
-	return known->length == length && length > 0 && memcmp(known->name, name, length) == 0;
+	const uint64 odd = UINT64CONST(0x9e3779b97f4a7c15);
+	uint64		hash = length;
+	uint64		word;
+
+	for (; length >= (int) sizeof(word); name += sizeof(word), length -= sizeof(word))
+	{
+		memcpy(&word, name, sizeof(word));
+		hash = (hash ^ word) * odd;
+		hash ^= hash >> 32;
+	}
+	for (; length > 0; name++, length--)
+		hash = (hash ^ (uint8) *name) * odd;
+	return hash;
 }
 
+/* By the upper bits, in which all bytes have a share. */
 static KnownSet *
 set_of(const char *name, int length)
 {
-	return &sets[hash_bytes((const unsigned char *) name, length) % SETS];
+	return &sets[hash_name(name, length) >> 32 & (SETS - 1)];
 }
 
-/* The name, if it is remembered; or NULL. */
-KnownName *
+/* The lock of a name that is remembered, until it is replaced; or NULL. */
+const NamedLock *
 find_known_name(const char *name, int length)
 {
-	KnownSet   *set;
+	KnownName  *ways;
 
-	if (is_name(last, name, length))
-		return last;
-	if (length > KNOWN_NAME_BYTES)
+	if (length == 0 || length > KNOWN_NAME_BYTES)
 		return NULL;
-	set = set_of(name, length);
-	for (int i = 0; i < WAYS; i++)
+	ways = set_of(name, length)->ways;
+	for (KnownName *known = ways; known < ways + WAYS; known++)
 	{
-		if (is_name(&set->ways[i], name, length))
-			return last = &set->ways[i];
+		if (is_known_name(known, name, length))
+		{
+			known_last = known;
+			return &known->lock;
+		}
 	}
 	return NULL;
 }
@@ -76,9 +88,11 @@ remember_name(const char *name, int length, const NamedLock *lock)
 
 	if (length > KNOWN_NAME_BYTES)
 		return NULL;
-	last = &set->ways[set->next];
+	known_last = &set->ways[set->next];
 	set->next = (set->next + 1) % WAYS;
-	*last = (KnownName) {.length = length, .id = lock->id, .tag = lock->tag};
-	memcpy(last->name, name, length);
-	return &last->hints;
+	*known_last = (KnownName) {.length = length, .lock = *lock};
+	memcpy(known_last->name, name, length);
+	known_last->lock.name = known_last->name;
+	known_last->lock.hints = &known_last->hints;
+	return &known_last->hints;
 }

@@ -68,7 +68,7 @@ waits_out_delay(const NamedLock *lock, int pid)
 	Registry   *reg = registry();
 	Label		label;
 
-	return reg && label_copy(reg, lock->id.key, pid, &label) &&
+	return reg && label_copy(reg, &lock->id.key, pid, &label) &&
 		label.acquired_at == 0 && label.delayed_until != 0;
 }
 

@@ -35,10 +35,9 @@ advisory_lock_key(PG_FUNCTION_ARGS)
 static Datum
 acquire(const NamedLock *lock, LockForm form)
 {
-	Deadline	deadline = deadline_by_setting();
 	int64		token = 0;
 
-	acquire_lock(lock, form, &deadline, &token);
+	acquire_lock_by_setting(lock, form, &token);
 	return Int64GetDatum(token);
 }
 

@@ -97,7 +97,7 @@ advisory_lock_label(PG_FUNCTION_ARGS)
 	Registry   *reg = registry_attach();
 	Label		label;
 	bool		labelled = reg && !PG_ARGISNULL(2) &&
-		label_copy(reg, key, PG_GETARG_INT32(2), &label);
+		label_copy(reg, &key, PG_GETARG_INT32(2), &label);
 	bool		may_see;
 	const char *name = name_of_lock(key, labelled ? &label : NULL, &may_see);
 

@@ -34,12 +34,10 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
-#include "base/settings.h"
 #include "base/title.h"
 #include "locking/delay.h"
 #include "locking/lease.h"
 #include "registry/announce.h"
-#include "registry/hints.h"
 #include "tokens/token.h"
 
 /*
@@ -363,13 +361,6 @@ wait_announced(bool (*wait) (const NamedLock *, const Deadline *),
 	PG_END_TRY();
 	end_wait(lock);
 	return in_time;
-}
-
-/* Is no lock kept off from this session?  Cannot fail, and says no if in doubt. */
-bool
-nobody_is_kept_off(void)
-{
-	return lock_delay == 0 && registry() && nothing_is_kept_off(registry());
 }
 
 /*

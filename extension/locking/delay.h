@@ -11,15 +11,26 @@
 #define DELAY_H
 
 #include "base/deadline.h"
+#include "base/settings.h"
 #include "registry/delays.h"
+#include "registry/hints.h"
 
 extern void keep_others_off(NextKey next, void *arg);
-extern bool nobody_is_kept_off(void);
 extern bool wait_out_delay(const NamedLock *lock, const Deadline *deadline);
 extern bool wait_out_start(const NamedLock *lock, const Deadline *deadline);
 extern bool lift_delay(const NamedLock *lock);
 extern bool may_terminate(Oid role);
 extern Delay *delays_under_way(int *count);
 extern TimestampTz delay_ends_at(const Delay *delay);
+
+/*
+ * Is no lock kept off from this session?  If so, wait_out_delay() would not
+ * wait, and not fail.
+ */
+static inline bool
+nothing_is_to_wait_out(void)
+{
+	return lock_delay == 0 && registry() && nothing_is_kept_off(registry());
+}
 
 #endif							/* DELAY_H */

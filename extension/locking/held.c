@@ -148,11 +148,9 @@ forget(HeldLock *held)
 		remove_entry(dlist_tail_element(HeldLock, node, &released));
 }
 
-/* Use the entry, anew unless it is in use; cannot fail. */
-void
-held_use(HeldLock *held)
+static void
+use(HeldLock *held)
 {
-	reset(held);
 	if (!held->released)
 		return;
 	held->released = false;
@@ -193,41 +191,15 @@ look_up(const LockKey *key)
 	return held_locks ? hash_search(held_locks, key, HASH_FIND, NULL) : NULL;
 }
 
-/*
- * The entry of a lock, in use or not, or NULL.  A hint may lead to an entry
- * that has become another lock's or nobody's, but not to anything else: the
- * table gives no memory back.
- */
-static HeldLock *
-find_entry(const NamedLock *lock)
+/* The entry of a lock, in use or not, where the hint does not lead to; or NULL. */
+HeldLock *
+held_search(const NamedLock *lock)
 {
-	NameHints  *hints = lock->hints;
-	HeldLock   *held;
+	HeldLock   *held = look_up(&lock->id.key);
 
-	if (hints && hints->held && name_id_equal(&hints->held->id, &lock->id))
-		return hints->held;
-	held = look_up(&lock->id.key);
-	if (hints)
-		hints->held = held;
+	if (lock->hints)
+		lock->hints->held = held;
 	return held;
-}
-
-/* The entry of a lock that is in use, or NULL. */
-HeldLock *
-held_find(const NamedLock *lock)
-{
-	HeldLock   *held = find_entry(lock);
-
-	return held && !held->released ? held : NULL;
-}
-
-/* The entry of a lock that is not in use, if that is known by its hint; or NULL. */
-HeldLock *
-held_released(const NamedLock *lock)
-{
-	HeldLock   *held = lock->hints ? lock->hints->held : NULL;
-
-	return held && held->released && name_id_equal(&held->id, &lock->id) ? held : NULL;
 }
 
 /* The name under which this session holds a key, or NULL. */
@@ -264,7 +236,7 @@ add_entry(const NamedLock *lock)
 HeldLock *
 held_enter(const NamedLock *lock, bool *known)
 {
-	HeldLock   *held = find_entry(lock);
+	HeldLock   *held = held_entry(lock);
 
 	if (!held)
 		held = add_entry(lock);
@@ -274,18 +246,12 @@ held_enter(const NamedLock *lock, bool *known)
 		end_hold(held);
 		if (!name_id_equal(&held->id, &lock->id))
 			rename_entry(held, lock);
-		held_use(held);
+		reset(held);
+		use(held);
 	}
 	else if (held->name && lock->name && strcmp(held->name, lock->name) != 0)
 		warn_of_collision(held->name, lock->name);
 	return held;
-}
-
-/* The counter of session-level holds in a mode. */
-int *
-held_session_count(HeldLock *held, LOCKMODE mode)
-{
-	return mode == ExclusiveLock ? &held->session_exclusive : &held->session_shared;
 }
 
 /* Did we take the lock for the session, and not give it back? */
@@ -327,6 +293,15 @@ held_note(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token)
 		held->timed = true;
 		INSTR_TIME_SET_CURRENT(held->since);
 	}
+}
+
+/* The same for an entry that was not in use. */
+void
+held_note_first(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token)
+{
+	reset(held);
+	use(held);
+	held_note(held, form, local, token);
 }
 
 /* Write down that the lock was released once. */

@@ -43,15 +43,51 @@ typedef struct HeldLock
 
 extern void held_sweep(void);
 extern HeldLock *held_enter(const NamedLock *lock, bool *known);
-extern HeldLock *held_released(const NamedLock *lock);
-extern HeldLock *held_find(const NamedLock *lock);
+extern HeldLock *held_search(const NamedLock *lock);
 extern const char *held_name(LockKey key);
-extern int *held_session_count(HeldLock *held, LOCKMODE mode);
 extern bool held_token(const NamedLock *lock, int64 *token);
-extern void held_use(HeldLock *held);
 extern void held_note(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token);
+extern void held_note_first(HeldLock *held, LockForm form, LOCALLOCK *local, int64 token);
 extern void held_note_release(HeldLock *held, LOCKMODE mode);
 extern void held_forget_if_free(HeldLock *held);
 extern dlist_head *held_in_use(void);
+
+/*
+ * The entry of a lock, in use or not, where the hint leads to; or NULL.  It may
+ * lead to an entry that has become another lock's or nobody's, but not to
+ * anything else: the table gives no memory back.
+ */
+static inline HeldLock *
+held_by_hint(const NamedLock *lock)
+{
+	HeldLock   *held = lock->hints ? lock->hints->held : NULL;
+
+	return held && name_id_equal(&held->id, &lock->id) ? held : NULL;
+}
+
+/* The entry of a lock, in use or not; or NULL. */
+static inline HeldLock *
+held_entry(const NamedLock *lock)
+{
+	HeldLock   *hinted = held_by_hint(lock);
+
+	return hinted ? hinted : held_search(lock);
+}
+
+/* The entry of a lock that is in use, or NULL. */
+static inline HeldLock *
+held_find(const NamedLock *lock)
+{
+	HeldLock   *held = held_entry(lock);
+
+	return held && !held->released ? held : NULL;
+}
+
+/* The counter of session-level holds in a mode. */
+static inline int *
+held_session_count(HeldLock *held, LOCKMODE mode)
+{
+	return mode == ExclusiveLock ? &held->session_exclusive : &held->session_shared;
+}
 
 #endif							/* HELD_H */

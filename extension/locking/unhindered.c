@@ -32,14 +32,25 @@
 #include "tokens/token.h"
 
 /*
- * Having been granted the lock, which the session did not hold: is there
+ * Is there nothing in the way, as far as that is known before the lock is
+ * granted?  What says no again and again has to say it here, since to take the
+ * lock in vain costs as much as to take it.
+ */
+static bool
+is_unhindered(const NamedLock *lock)
+{
+	return nothing_is_to_wait_out() && can_announce_at_once(lock) &&
+		!IsInParallelMode() && !RecoveryInProgress();
+}
+
+/*
+ * Having been granted the lock, which the session did not hold: is there still
  * nothing to wait for, and has it got its token, and do the others know?
  */
 static bool
 complete(const NamedLock *lock, int64 *token)
 {
-	return nobody_is_kept_off() &&
-		!INTERRUPTS_PENDING_CONDITION() &&
+	return nothing_is_to_wait_out() && !INTERRUPTS_PENDING_CONDITION() &&
 		(*token = token_draw_at_once()) != NO_TOKEN &&
 		announce_acquired_at_once(lock, *token);
 }
@@ -51,19 +62,18 @@ complete(const NamedLock *lock, int64 *token)
 bool
 acquire_unhindered(const NamedLock *lock, LockForm form, int64 *token)
 {
-	HeldLock   *held = held_released(lock);
+	HeldLock   *held = held_by_hint(lock);
 	LOCALLOCK  *local;
 	LockAcquireResult answer;
 
-	if (!held || IsInParallelMode() || RecoveryInProgress())
+	if (!held || !held->released || !is_unhindered(lock))
 		return false;
 	if (form.session)
 		check_lease_over(lock);
 	answer = lock_acquire(&lock->tag, form.mode, form.session, true, false, &local);
 	if (answer == LOCKACQUIRE_OK && complete(lock, token))
 	{
-		held_use(held);
-		held_note(held, form, local, *token);
+		held_note_first(held, form, local, *token);
 		return true;
 	}
 	if (answer != LOCKACQUIRE_NOT_AVAIL)

@@ -17,9 +17,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-#include "base/settings.h"
 #include "registry/announce.h"
-#include "registry/board.h"
 #include "registry/names.h"
 
 /* The registry, for names and statistics; NULL if they are not wanted. */
@@ -132,7 +130,7 @@ void
 announce_delayed(const NamedLock *lock, TimestampTz until, DelayReason reason)
 {
 	Registry   *reg = tracking_registry();
-	Label	   *held = reg ? label_find(reg, lock->id.key) : NULL;
+	Label	   *held = reg ? label_find(reg, &lock->id.key) : NULL;
 
 	if (reg)
 		put_label(reg, lock, (Label) {
@@ -147,7 +145,7 @@ void
 announce_delay_over(const NamedLock *lock)
 {
 	Registry   *reg = registry();
-	Label	   *label = reg ? label_find(reg, lock->id.key) : NULL;
+	Label	   *label = reg ? label_find(reg, &lock->id.key) : NULL;
 	Label		contents;
 
 	if (!label)
@@ -201,20 +199,18 @@ bool
 announce_acquired_at_once(const NamedLock *lock, int64 token)
 {
 	Registry   *reg = tracking_registry();
-	Label	   *label = label_free_on_board();
-	Place		place = reg && label ? name_pin_known(reg, lock) : 0;
+	Place		place = reg ? name_pin_known(reg, lock) : 0;
 	TimestampTz now;
 
-	if (place == 0 || has_namesake(reg, place))
+	if (place == 0)
+		return false;
+	now = GetCurrentTimestamp();
+	if (has_namesake(reg, place) || !label_put_on_board(&lock->id, place, now, token))
 	{
 		name_unpin(reg, place);
 		return false;
 	}
-	now = GetCurrentTimestamp();
 	count_acquisition(name_in(reg, place), now);
-	label_write(reg, label, &(Label) {
-		.name = lock->id, .role = GetUserId(), .place = place, .acquired_at = now, .token = token
-	});
 	return true;
 }
 
@@ -231,15 +227,6 @@ announce_timed_out(const NamedLock *lock)
 	name_unlock(reg, entry);
 }
 
-/* Take back what was told of a lock; the place of its name, still pinned, or 0. */
-static Place
-take_label_down(Registry *reg, const NameId *id)
-{
-	Label	   *label = reg ? label_find(reg, id->key) : NULL;
-
-	return label ? label_remove(reg, label) : 0;
-}
-
 static void
 count_hold(NameEntry *entry, int64 hold_us)
 {
@@ -251,25 +238,34 @@ count_hold(NameEntry *entry, int64 hold_us)
 		;
 }
 
+/* The same of a name that the session has not pinned. */
+static pg_noinline void
+count_hold_of(const NameId *id, int64 hold_us)
+{
+	Registry   *reg = tracking_registry();
+	NameEntry  *entry = known_name(reg, id);
+
+	if (!entry)
+		return;
+	count_hold(entry, hold_us);
+	name_unlock(reg, entry);
+}
+
 /* The session holds the lock no longer, in any mode. */
 void
 announce_released(const NameId *id, int64 hold_us)
 {
 	Registry   *reg = registry();
-	Place		place = take_label_down(reg, id);
-	NameEntry  *entry;
+	Place		place = reg ? label_take_down(reg, &id->key) : 0;
 
-	if (place != 0)
+	if (place == 0)
 	{
-		if (track)
-			count_hold(name_in(reg, place), hold_us);
-		name_unpin(reg, place);
+		count_hold_of(id, hold_us);
+		return;
 	}
-	else if ((entry = known_name(tracking_registry(), id)) != NULL)
-	{
-		count_hold(entry, hold_us);
-		name_unlock(reg, entry);
-	}
+	if (track)
+		count_hold(name_in(reg, place), hold_us);
+	name_unpin(reg, place);
 }
 
 /* Nothing is to be told of the lock any more: take back what was. */
@@ -279,7 +275,7 @@ announce_nothing_held(const NameId *id)
 	Registry   *reg = registry();
 
 	if (reg)
-		name_unpin(reg, take_label_down(reg, id));
+		name_unpin(reg, label_take_down(reg, &id->key));
 }
 
 /* Some key is kept off no longer: wake who waits for that. */

@@ -14,7 +14,8 @@
 #define ANNOUNCE_H
 
 #include "base/key.h"
-#include "registry/layout.h"
+#include "base/settings.h"
+#include "registry/board.h"
 
 extern void announce_begin(void);
 extern void announce_wanted(const NamedLock *lock, bool held);
@@ -33,5 +34,16 @@ extern void await_let_in(int ms);
 extern void announce_permit_released(void);
 extern bool permit_releases_are_announced(void);
 extern bool await_permit_release(int ms);
+
+/*
+ * Is announce_acquired_at_once() likely to do for the lock?  To be asked before
+ * it is acquired.
+ */
+static inline bool
+can_announce_at_once(const NamedLock *lock)
+{
+	return track && registry() && lock->hints && lock->hints->place != 0 &&
+		labels_on_board < LABELS_ON_BOARD;
+}
 
 #endif							/* ANNOUNCE_H */

@@ -27,20 +27,20 @@ static BoardRow *my_row = NULL;
 static Label *last_written = NULL;
 
 /* Labels of this session on the board, and in the table */
-static int	labels_on_board = 0;
+int			labels_on_board = 0;
 static int	labels_in_table = 0;
 
 static bool
 on_board(const Label *label)
 {
-	return label >= my_row->labels && label < my_row->labels + LABELS_ON_BOARD;
+	return (uintptr_t) label - (uintptr_t) my_row->labels < sizeof(my_row->labels);
 }
 
 static bool
-is_about(const Label *label, LockKey key, int pid)
+is_about(const Label *label, const LockKey *key, int pid)
 {
 	return label->pid == pid && label->name.database == MyDatabaseId &&
-		lock_key_equal(&label->name.key, &key);
+		lock_key_equal(&label->name.key, key);
 }
 
 /* === Writing === */
@@ -69,14 +69,14 @@ close_board(int code pg_attribute_unused(), Datum arg pg_attribute_unused())
 }
 
 static uint32
-label_hash(LockKey key)
+label_hash(const LockKey *key)
 {
-	return lock_key_hash(MyDatabaseId, &key);
+	return lock_key_hash(MyDatabaseId, key);
 }
 
 /* The label in the table, whose partition is locked; or NULL. */
 static Label *
-find_in_table(Registry *reg, LockKey key, int pid)
+find_in_table(Registry *reg, const LockKey *key, int pid)
 {
 	Label	   *label = table_first(&reg->labels, label_hash(key));
 
@@ -86,7 +86,7 @@ find_in_table(Registry *reg, LockKey key, int pid)
 }
 
 static Label *
-find_own_in_table(Registry *reg, LockKey key)
+find_own_in_table(Registry *reg, const LockKey *key)
 {
 	LWLock	   *lock = partition_lock(reg, label_hash(key));
 	Label	   *label;
@@ -97,12 +97,9 @@ find_own_in_table(Registry *reg, LockKey key)
 	return label;
 }
 
-/* This session's label for a key, or NULL. */
-Label *
-label_find(Registry *reg, LockKey key)
+static pg_noinline Label *
+search_labels(Registry *reg, const LockKey *key)
 {
-	if (last_written && is_about(last_written, key, MyProcPid))
-		return last_written;
 	for (int i = 0; i < LABELS_ON_BOARD && labels_on_board > 0; i++)
 	{
 		if (is_about(&my_row->labels[i], key, MyProcPid))
@@ -111,9 +108,18 @@ label_find(Registry *reg, LockKey key)
 	return labels_in_table > 0 ? find_own_in_table(reg, key) : NULL;
 }
 
-/* A place on the board for a new label, or NULL.  What was there last is there. */
+/* This session's label for a key, or NULL. */
 Label *
-label_free_on_board(void)
+label_find(Registry *reg, const LockKey *key)
+{
+	if (last_written && is_about(last_written, key, MyProcPid))
+		return last_written;
+	return search_labels(reg, key);
+}
+
+/* A free place on the board, or NULL; most often the one that was left last. */
+static Label *
+free_on_board(void)
 {
 	if (last_written && last_written->pid == 0)
 		return last_written;
@@ -129,7 +135,7 @@ label_free_on_board(void)
 static Label *
 enter_in_table(Registry *reg, const NameId *name)
 {
-	LWLock	   *lock = partition_lock(reg, label_hash(name->key));
+	LWLock	   *lock = partition_lock(reg, label_hash(&name->key));
 	Label	   *label = table_take(&reg->labels);
 
 	if (!label)
@@ -142,7 +148,7 @@ enter_in_table(Registry *reg, const NameId *name)
 	label->acquired_at = label->delayed_until = 0;
 	label->delay_reason = NOT_DELAYED;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	table_link(&reg->labels, label, label_hash(name->key));
+	table_link(&reg->labels, label, label_hash(&name->key));
 	LWLockRelease(lock);
 	labels_in_table++;
 	return label;
@@ -155,26 +161,37 @@ enter_in_table(Registry *reg, const NameId *name)
 Label *
 label_enter(Registry *reg, const NameId *name)
 {
-	Label	   *label = label_find(reg, name->key);
+	Label	   *label = label_find(reg, &name->key);
 
 	if (label || !my_row)
 		return label;
-	label = label_free_on_board();
+	label = free_on_board();
 	if (!label)
 		return enter_in_table(reg, name);
 	label->place = 0;
 	return label;
 }
 
-/* Nobody reads the label from here until end_write() and is content with it. */
+/* Nobody reads the label from here until the end and is content with it. */
+static void
+begin_write_on_board(Label *label)
+{
+	pg_atomic_write_u32(&label->sequence, pg_atomic_read_u32(&label->sequence) + 1);
+	pg_write_barrier();
+}
+
+static void
+end_write_on_board(Label *label)
+{
+	pg_write_barrier();
+	pg_atomic_write_u32(&label->sequence, pg_atomic_read_u32(&label->sequence) + 1);
+}
+
 static void
 begin_write(Registry *reg, Label *label)
 {
 	if (on_board(label))
-	{
-		pg_atomic_write_u32(&label->sequence, pg_atomic_read_u32(&label->sequence) + 1);
-		pg_write_barrier();
-	}
+		begin_write_on_board(label);
 	else
 		LWLockAcquire(partition_lock(reg, label->link.hash), LW_EXCLUSIVE);
 }
@@ -183,10 +200,7 @@ static void
 end_write(Registry *reg, Label *label)
 {
 	if (on_board(label))
-	{
-		pg_write_barrier();
-		pg_atomic_write_u32(&label->sequence, pg_atomic_read_u32(&label->sequence) + 1);
-	}
+		end_write_on_board(label);
 	else
 		LWLockRelease(partition_lock(reg, label->link.hash));
 }
@@ -235,26 +249,75 @@ label_write(Registry *reg, Label *label, const Label *contents)
 	end_write(reg, label);
 }
 
+/*
+ * Write a label on the board for a lock that was acquired, and for which there
+ * is none.  False, without one, if there is no room.
+ */
+bool
+label_put_on_board(const NameId *name, Place place, TimestampTz acquired_at, int64 token)
+{
+	Label	   *label = free_on_board();
+
+	if (!label)
+		return false;
+	last_written = label;
+	labels_on_board++;
+	begin_write_on_board(label);
+	label->pid = MyProcPid;
+	label->name = *name;
+	label->place = place;
+	label->role = GetUserId();
+	label->acquired_at = acquired_at;
+	label->delayed_until = 0;
+	label->delay_reason = NOT_DELAYED;
+	label->token = token;
+	end_write_on_board(label);
+	return true;
+}
+
+static void
+remove_from_board(Label *label)
+{
+	begin_write_on_board(label);
+	label->pid = 0;
+	end_write_on_board(label);
+	last_written = label;		/* the place to be taken next */
+	labels_on_board--;
+}
+
+static pg_noinline void
+remove_from_table(Registry *reg, Label *label)
+{
+	LWLock	   *lock = partition_lock(reg, label->link.hash);
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	label->pid = 0;
+	table_unlink(&reg->labels, label);
+	LWLockRelease(lock);
+	table_give_back(&reg->labels, label);
+	labels_in_table--;
+}
+
 /* Take a label of this session down; the place of its name, to be unpinned. */
 Place
 label_remove(Registry *reg, Label *label)
 {
 	Place		place = label->place;
-	bool		in_table = !on_board(label);
 
-	begin_write(reg, label);
-	label->pid = 0;
-	if (in_table)
-		table_unlink(&reg->labels, label);
-	end_write(reg, label);
-	if (in_table)
-	{
-		table_give_back(&reg->labels, label);
-		labels_in_table--;
-	}
+	if (on_board(label))
+		remove_from_board(label);
 	else
-		labels_on_board--;
+		remove_from_table(reg, label);
 	return place;
+}
+
+/* The same for the label of a key, if there is one; else 0. */
+Place
+label_take_down(Registry *reg, const LockKey *key)
+{
+	Label	   *label = label_find(reg, key);
+
+	return label ? label_remove(reg, label) : 0;
 }
 
 /* === Reading === */
@@ -297,7 +360,7 @@ find_row(Registry *reg, int pid)
 }
 
 static bool
-copy_from_row(const BoardRow *row, LockKey key, int pid, Label *copy)
+copy_from_row(const BoardRow *row, const LockKey *key, int pid, Label *copy)
 {
 	for (int i = 0; i < LABELS_ON_BOARD; i++)
 	{
@@ -309,7 +372,7 @@ copy_from_row(const BoardRow *row, LockKey key, int pid, Label *copy)
 }
 
 static bool
-copy_from_table(Registry *reg, LockKey key, int pid, Label *copy)
+copy_from_table(Registry *reg, const LockKey *key, int pid, Label *copy)
 {
 	LWLock	   *lock = partition_lock(reg, label_hash(key));
 	Label	   *label;
@@ -324,7 +387,7 @@ copy_from_table(Registry *reg, LockKey key, int pid, Label *copy)
 
 /* What a session tells about a lock; false if that is nothing. */
 bool
-label_copy(Registry *reg, LockKey key, int pid, Label *copy)
+label_copy(Registry *reg, const LockKey *key, int pid, Label *copy)
 {
 	BoardRow   *row = find_row(reg, pid);
 

@@ -161,7 +161,7 @@ sequence_position(Oid sequence)
  * lets go of the page, which is a barrier, and who starts to draw after that
  * sees it.  Who draws at the same time may see either.
  */
-static int64
+static inline int64
 peek_at_position(void)
 {
 	const volatile FormData_pg_sequence_data *data = last_seen.data;

@@ -296,7 +296,7 @@ token_draw(void)
 
 /*
  * The same where the block has one and it takes no more than a look to know
- * that it is valid; else NO_TOKEN.  Cannot fail.
+ * that it is valid; else NO_TOKEN.  Cannot fail.  A standby has no blocks.
  */
 int64
 token_draw_at_once(void)
@@ -307,7 +307,7 @@ token_draw_at_once(void)
 	int64		token;
 	int64		last;
 
-	if (!OidIsValid(sequence) || RecoveryInProgress() || !(block = find_block(owner)))
+	if (!OidIsValid(sequence) || !(block = find_block(owner)))
 		return NO_TOKEN;
 	token = take_number(block, owner, &last);
 	return token != NO_TOKEN && sequence_seen_at(sequence, last) ? token : NO_TOKEN;
