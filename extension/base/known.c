@@ -52,23 +52,25 @@ hash_name(const char *name, int length)
 
 /* By the upper bits, in which all bytes have a share. */
 static KnownSet *
-set_of(const char *name, int length)
+set_of(uint64 hash)
 {
-	return &sets[hash_name(name, length) >> 32 & (SETS - 1)];
+	return &sets[hash >> 32 & (SETS - 1)];
 }
 
 /* The lock of a name that is remembered, until it is replaced; or NULL. */
 const NamedLock *
 find_known_name(const char *name, int length)
 {
+	uint64		hash;
 	KnownName  *ways;
 
 	if (length == 0 || length > KNOWN_NAME_BYTES)
 		return NULL;
-	ways = set_of(name, length)->ways;
+	hash = hash_name(name, length);
+	ways = set_of(hash)->ways;
 	for (KnownName *known = ways; known < ways + WAYS; known++)
 	{
-		if (is_known_name(known, name, length))
+		if (known->hash == hash && is_known_name(known, name, length))
 		{
 			known_last = known;
 			return &known->lock;
@@ -84,13 +86,16 @@ find_known_name(const char *name, int length)
 NameHints *
 remember_name(const char *name, int length, const NamedLock *lock)
 {
-	KnownSet   *set = set_of(name, length);
+	uint64		hash;
+	KnownSet   *set;
 
 	if (length > KNOWN_NAME_BYTES)
 		return NULL;
+	hash = hash_name(name, length);
+	set = set_of(hash);
 	known_last = &set->ways[set->next];
 	set->next = (set->next + 1) % WAYS;
-	*known_last = (KnownName) {.length = length, .lock = *lock};
+	*known_last = (KnownName) {.length = length, .hash = hash, .lock = *lock};
 	memcpy(known_last->name, name, length);
 	known_last->lock.name = known_last->name;
 	known_last->lock.hints = &known_last->hints;

@@ -211,21 +211,26 @@ held_name(LockKey key)
 	return held && !held->released ? held->name : NULL;
 }
 
-/* A new entry, which is not in use. */
+/* The entry of a lock, made if need be; a new one is not in use, nor of a name. */
 static HeldLock *
-add_entry(const NamedLock *lock)
+find_or_add_entry(const NamedLock *lock)
 {
-	char	   *name = copy_of_name(lock);
-	HeldLock   *held;
+	HeldLock   *held = held_by_hint(lock);
+	bool		found;
 
+	if (held)
+		return held;
 	if (!held_locks)
 		create_table();
-	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, NULL);
-	*held = (HeldLock) {
-		.key = lock->id.key, .released = true, .name = name, .id = lock->id, .tag = lock->tag
-	};
-	dlist_push_head(&released, &held->node);
-	count_released++;
+	held = hash_search(held_locks, &lock->id.key, HASH_ENTER, &found);
+	if (!found)
+	{
+		*held = (HeldLock) {.key = lock->id.key, .released = true};
+		dlist_push_head(&released, &held->node);
+		count_released++;
+	}
+	if (lock->hints)
+		lock->hints->held = held;
 	return held;
 }
 
@@ -236,10 +241,8 @@ add_entry(const NamedLock *lock)
 HeldLock *
 held_enter(const NamedLock *lock, bool *known)
 {
-	HeldLock   *held = held_entry(lock);
+	HeldLock   *held = find_or_add_entry(lock);
 
-	if (!held)
-		held = add_entry(lock);
 	*known = !held->released && any_hold_is_marked(&lock->tag);
 	if (!*known)
 	{

@@ -65,21 +65,14 @@ held_by_hint(const NamedLock *lock)
 	return held && name_id_equal(&held->id, &lock->id) ? held : NULL;
 }
 
-/* The entry of a lock, in use or not; or NULL. */
-static inline HeldLock *
-held_entry(const NamedLock *lock)
-{
-	HeldLock   *hinted = held_by_hint(lock);
-
-	return hinted ? hinted : held_search(lock);
-}
-
 /* The entry of a lock that is in use, or NULL. */
 static inline HeldLock *
 held_find(const NamedLock *lock)
 {
-	HeldLock   *held = held_entry(lock);
+	HeldLock   *held = held_by_hint(lock);
 
+	if (!held)
+		held = held_search(lock);
 	return held && !held->released ? held : NULL;
 }
 

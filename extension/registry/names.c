@@ -110,6 +110,18 @@ reset_name_statistics(NameEntry *entry)
 	entry->stats_since = GetCurrentTimestamp();
 }
 
+/* Only a server encoding longer than UTF-8 can make it not fit. */
+static void
+set_entry_name(NameEntry *entry, const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (length >= NAME_ROOM)
+		length = pg_mbcliplen(name, length, NAME_ROOM - 1);
+	memcpy(entry->name, name, length);
+	entry->name[length] = '\0';
+}
+
 static void
 fill_entry(NameEntry *entry, const NamedLock *lock)
 {
@@ -118,12 +130,7 @@ fill_entry(NameEntry *entry, const NamedLock *lock)
 	entry->has_namesake = false;
 	reset_name_statistics(entry);
 
-	/* Only a server encoding longer than UTF-8 can make it not fit. */
-	if (lock->name)
-		strlcpy(entry->name, lock->name,
-				1 + pg_mbcliplen(lock->name, strlen(lock->name), NAME_ROOM - 1));
-	else
-		entry->name[0] = '\0';
+	set_entry_name(entry, lock->name ? lock->name : "");
 }
 
 /* A place for a new name, not linked; NULL if there is none. */
