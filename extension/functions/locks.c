@@ -16,6 +16,7 @@
 #include "functions/row.h"
 #include "locking/acquire.h"
 #include "locking/held.h"
+#include "locking/unhindered.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_key);
 PG_FUNCTION_INFO_V1(advisory_lock_unlock_all);
@@ -31,13 +32,23 @@ advisory_lock_key(PG_FUNCTION_ARGS)
 	return row_result(row_type(fcinfo), values, nulls);
 }
 
+/* An error when the time passes that lock_timeout says. */
+static pg_noinline void
+acquire_by_setting(const NamedLock *lock, LockForm form, int64 *token)
+{
+	Deadline	deadline = deadline_by_setting();
+
+	(void) acquire_locks(lock, 1, form, &deadline, token);
+}
+
 /* Wait as long as lock_timeout says; the fencing token. */
 static Datum
 acquire(const NamedLock *lock, LockForm form)
 {
 	int64		token = 0;
 
-	acquire_lock_by_setting(lock, form, &token);
+	if (!acquire_unhindered(lock, form, &token))
+		acquire_by_setting(lock, form, &token);
 	return Int64GetDatum(token);
 }
 

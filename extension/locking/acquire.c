@@ -229,22 +229,6 @@ acquire_lock(const NamedLock *lock, LockForm form, const Deadline *deadline, int
 		acquire_locks(lock, 1, form, deadline, token);
 }
 
-static pg_noinline void
-wait_by_setting(const NamedLock *lock, LockForm form, int64 *token)
-{
-	Deadline	deadline = deadline_by_setting();	/* raises an error when it passes */
-
-	(void) acquire_locks(lock, 1, form, &deadline, token);
-}
-
-/* The same for one lock, waiting as long as lock_timeout says. */
-void
-acquire_lock_by_setting(const NamedLock *lock, LockForm form, int64 *token)
-{
-	if (!acquire_unhindered(lock, form, token))
-		wait_by_setting(lock, form, token);
-}
-
 /*
  * The same for one lock as a part of something else: when the time runs out,
  * that does not count as a timeout of this lock and is never an error.

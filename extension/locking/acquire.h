@@ -18,7 +18,6 @@ extern bool acquire_locks(const NamedLock *locks, int count, LockForm form,
 						  const Deadline *deadline, int64 *tokens);
 extern bool acquire_lock(const NamedLock *lock, LockForm form,
 						 const Deadline *deadline, int64 *token);
-extern void acquire_lock_by_setting(const NamedLock *lock, LockForm form, int64 *token);
 extern bool acquire_uncounted(const NamedLock *lock, LockForm form,
 							  const Deadline *deadline, int64 *token);
 extern bool acquire_at_once(const NamedLock *lock, LockForm form, int64 *token);

@@ -148,7 +148,7 @@ forget(HeldLock *held)
 		remove_entry(dlist_tail_element(HeldLock, node, &released));
 }
 
-static void
+static inline void
 use(HeldLock *held)
 {
 	if (!held->released)

@@ -207,7 +207,7 @@ name_enter(Registry *reg, const NamedLock *lock)
 }
 
 /* Pin an entry; what the count was. */
-static uint32
+static inline uint32
 pin(Registry *reg, NameEntry *entry, Place place)
 {
 	uint32		users = pg_atomic_fetch_add_u32(&entry->users, 1);
