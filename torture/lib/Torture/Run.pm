@@ -309,7 +309,7 @@ sub promote
 	$old->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid % 2 = 0 AND pid <> pg_backend_pid()");
 	sleep 0.5;
 	$old->stop('immediate');
-	system 'rm', '-rf', $old->{directory};
+	$old->remove;
 	$self->over($fault);
 	return;
 }

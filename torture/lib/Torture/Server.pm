@@ -44,7 +44,7 @@ sub new
 	my $self = bless { directory => $directory, port => $port, log => "$directory.log", address => $opts{address} // '', wal => $opts{wal} }, $class;
 
 	$self->run('initdb', '-D', $directory, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N',
-		$opts{wal} ? ('-X', "$opts{wal}/wal", '--wal-segsize=1') : ())
+		$opts{wal} ? ('-X', $self->wal_directory, '--wal-segsize=1') : ())
 	  or die "initdb failed, see $self->{log}\n";
 	write_to("$directory/pg_hba.conf", "host all all $opts{address}/16 trust") if $opts{address};
 	$self->configure($opts{registry} ? "shared_preload_libraries = 'advisory_lock'" : '', @{ $opts{conf} // [] });
@@ -66,6 +66,16 @@ sub configure
 	return;
 }
 
+sub wal_directory { return "$_[0]->{wal}/$_[0]->{port}"; }
+
+sub remove
+{
+	my ($self) = @_;
+
+	system 'rm', '-rf', $self->{directory}, $self->{wal} ? $self->wal_directory : ();
+	return;
+}
+
 sub write_to
 {
 	my ($file, @lines) = @_;
@@ -79,10 +89,10 @@ sub write_to
 sub standby
 {
 	my ($self, $directory, $port, %opts) = @_;
-	my $standby = bless { directory => $directory, port => $port, log => "$directory.log", address => $self->{address} }, ref $self;
+	my $standby = bless { directory => $directory, port => $port, log => "$directory.log", address => $self->{address}, wal => $self->{wal} }, ref $self;
 
 	$standby->run('pg_basebackup', '-c', 'fast', '-R', '-D', $directory,
-		'-d', $self->conninfo . ' application_name=standby')
+		'-d', $self->conninfo . ' application_name=standby', $self->{wal} ? ('--waldir', $standby->wal_directory) : ())
 	  or return;
 	$standby->configure;
 	$standby->start or return;
