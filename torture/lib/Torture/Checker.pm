@@ -243,9 +243,10 @@ sub excuses
 
 	return 'npm' if $op->{who} =~ /npm/;
 	return 'not-scheduled' if ($op->{gap} // 0) > $NOT_SCHEDULED && ($op->{outcome} // '') ne 'released';
-	return map { $_->{kind} }
-	  grep { $_->{begin} <= $before && hits($_, $op) && !$self->is_beyond(aftermath($_), $_->{end}, $op->{held}) }
-	  @{ $self->{history}{faults} };
+	my @faults = grep { $_->{begin} <= $before && hits($_, $op) } @{ $self->{history}{faults} };
+	my @soon = grep { $_->{end} + aftermath($_) >= $op->{held} } @faults;
+	@soon = grep { !$self->is_beyond(aftermath($_), $_->{end}, $op->{held}) } @faults unless @soon;
+	return map { $_->{kind} } @soon;
 }
 
 # The connection ends, or a statement fails.
