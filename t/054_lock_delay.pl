@@ -258,6 +258,13 @@ is( $node->safe_psql('fresh',
 	't',
 	'no delay after a start in a database that gave no token before');
 
+# An extension that is created anew knows what the one before it knew.
+$node->safe_psql('postgres', 'DROP EXTENSION advisory_lock; CREATE EXTENSION advisory_lock');
+is( $node->safe_psql('postgres',
+		"SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.try_lock('before and after')"),
+	'f',
+	'... but in one that did, also where the extension was created anew since');
+
 # === There is room for so many ===
 
 $_->quit foreach $session, $observer;

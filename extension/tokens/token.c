@@ -126,22 +126,34 @@ seconds_since_boot(void)
 	return (int64) INSTR_TIME_GET_DOUBLE(now);
 }
 
+/* The block of whichever sequence this database had last, or NULL. */
+static TokenBlock *
+find_block_of_database(void)
+{
+	for (int i = 0; i < TOKEN_BLOCKS && registry(); i++)
+	{
+		TokenBlock *block = &registry()->state->token_blocks[i];
+
+		if (block_is_of_this_database(block))
+			return block;
+	}
+	return NULL;
+}
+
 /*
- * A place for a new block: that of a sequence which this database had before,
- * else one that is nobody's, else the one that was refilled longest ago; NULL if
- * that is not long enough.  The lock must be held.
+ * A place for a new block: one that is nobody's, else the one that was refilled
+ * longest ago; NULL if that is not long enough.  The lock must be held.
  */
 static TokenBlock *
 find_place(void)
 {
 	TokenBlock *oldest = NULL;
 
-	/* Those that are nobody's come after all others. */
 	for (int i = 0; i < TOKEN_BLOCKS; i++)
 	{
 		TokenBlock *block = &registry()->state->token_blocks[i];
 
-		if (block_is_of_this_database(block) || block_belongs_to(block, NOBODY))
+		if (block_belongs_to(block, NOBODY))
 			return block;
 		if (!oldest || block->refilled_at < oldest->refilled_at)
 			oldest = block;
@@ -179,7 +191,12 @@ find_or_make_block(Oid sequence, bool given_before_start)
 	uint64		owner = block_owner(sequence);
 	TokenBlock *block = find_block(owner);
 
-	if (!block && (block = find_place()) != NULL)
+	if (block)
+		return block;
+	block = find_block_of_database();
+	if (!block)
+		block = find_place();
+	if (block)
 		take_place(block, owner, given_before_start);
 	return block;
 }
@@ -349,21 +366,26 @@ token_was_issued(int64 token)
 
 /*
  * Did this database give a token before this server was started or promoted?
- * Where that is not known, it did.
+ * Where that is not known, it did.  A sequence that is new may not have a block
+ * yet; then it counts what is known of the one before.
  */
 bool
 tokens_given_before_start(void)
 {
 	Oid			sequence = member_relation(MEMBER_TOKEN_SEQUENCE);
-	uint64		owner = block_owner(sequence);
-	TokenBlock *block = find_block(owner);
-	bool		given;
+	TokenBlock *block = find_block(block_owner(sequence));
+	bool		given = false;
 
 	if (!block)
-		return sequence_position(sequence) > 0;
-	given = block->given_before_start;
+	{
+		given = sequence_position(sequence) > 0;
+		block = find_block_of_database();
+	}
+	if (!block)
+		return given;
+	given |= block->given_before_start;
 	pg_read_barrier();
-	return given || !block_belongs_to(block, owner);
+	return given || !block_is_of_this_database(block);
 }
 
 /* Are there tokens above this number, a block of them at least? */
