@@ -52,10 +52,10 @@ foreach my $table (@tables)
 # --- Rows that no function would write
 
 my $long = "repeat('x', 3000000)";
-my $long_name = "repeat('x', 100000)";		# as the index takes it
 my %rows = (
 	fences => [
-		"('', -9223372036854775808, 'infinity', 'nobody')", "($long_name, 0, '-infinity', '')", "(E'a\\nb', 9223372036854775807, 'epoch', 'another')" ],
+		"(1, 1, -2147483648, '', -9223372036854775808, 'infinity', 'nobody')", "(1, 1, 1, $long, 0, '-infinity', '')",
+		"(1, 1, 2, NULL, 9223372036854775807, 'epoch', 'another')" ],
 	key_labels => [ map { my $key = $_; map { "($key, $key, $_, $long, '')" } 'true', 'false' } '-2147483648', '0', '2147483647' ],
 	leases => [
 		map { my $kind = $_; map { "(1, 1 + $_, $kind, " . ($_ ? 'NULL' : $long) . ", $_, $long, 'nobody', '-infinity', 'infinity', '-infinity', $_ = 1)" } 0, 1 }
@@ -87,7 +87,8 @@ my @calls = (
 	"release_lease('job', -1)", "release_lease('job', 9223372036854775807, '1 s')", "queue_lease('job', '1 s')",
 	"queue_lease('job', '1 s', 9223372036854775807)", "leave_lease_queue('job', 0)", "last_run('job')", "record_run('job', $token, now())",
 	"terminate_holders('job')",
-	"acquire_lease(1, 1, '1 s', '1 ms', 'holder')", "acquire_lease(4294967298, '1 s', '1 ms')", "queue_lease(4294967297, '1 s')", "last_run(1, 1)", "last_run(4294967297)", "label_key(0, 'label')", "raise_tokens(5)", "forget_fences('1 day')", "unlock_all()");
+	"acquire_lease(1, 1, '1 s', '1 ms', 'holder')", "acquire_lease(4294967298, '1 s', '1 ms')", "queue_lease(4294967297, '1 s')", "last_run(1, 1)", "last_run(4294967297)",
+	"fence(4294967297, $token)", "fence(1, 1, $token)", "label_key(0, 'label')", "raise_tokens(5)", "forget_fences('1 day')", "unlock_all()");
 foreach my $edit (@edits)
 {
 	my %states;
@@ -104,10 +105,16 @@ foreach my $edit (@edits)
 	is(join(' ', grep { /^XX|^08|left/ && $states{$_} } sort keys %states), '', '... by which nothing breaks: ' . join ' ', sort keys %states);
 }
 
-# Once they are gone, all is as before.
-is($owner->sqlstate_of("DELETE FROM advisory_lock.$_"), '00000', "$_ is emptied") foreach @tables;
+# A fence that no token can be above keeps other names from none.
 $owner->query("SELECT setval('advisory_lock.token_sequence', $token)");
 $another->query('RESET statement_timeout');
+$owner->query("INSERT INTO advisory_lock.fences VALUES (7, 7, 2, 'high', 9223372036854775807, now(), 'nobody')");
+is($owner->query('SELECT max(token) FROM advisory_lock.fences'), '9223372036854775807', 'a fence is as high as can be');
+$super->query('CHECKPOINT');
+cmp_ok($another->query("SELECT advisory_lock.lock('not fenced')"), '>', $token, 'other names have tokens, whatever a fence says');
+
+# Once they are gone, all is as before.
+is($owner->sqlstate_of("DELETE FROM advisory_lock.$_"), '00000', "$_ is emptied") foreach @tables;
 cmp_ok($another->query("SELECT advisory_lock.lock('job')"), '>', $token, 'a name is locked');
 is($another->sqlstate_of("SELECT advisory_lock.fence('job', advisory_lock.token('job'))"), '00000', '... and fenced');
 is($super->query(q{SELECT count(*) FROM pg_roles WHERE rolsuper AND oid <> 10}), '0', 'and nobody has become a superuser');

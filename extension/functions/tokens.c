@@ -35,7 +35,7 @@ above_arg(FunctionCallInfo fcinfo, int argno)
 				 errmsg("number to raise fencing tokens above must be positive, not " INT64_FORMAT,
 						above),
 				 errhint(TOKEN_HINT)));
-	if (!tokens_left_above(above))
+	if (!number_leaves_some(above))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are no fencing tokens above " INT64_FORMAT, above),

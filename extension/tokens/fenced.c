@@ -23,18 +23,23 @@
 
 #include "base/member.h"
 #include "tokens/fenced.h"
+#include "tokens/number.h"
 
 /* The first columns, (key1, key2, kind, name, token) */
 static const Oid column_types[] = {INT4OID, INT4OID, INT4OID, TEXTOID, INT8OID};
 #define TOKEN_COLUMN lengthof(column_types)
 
+/*
+ * The token of a row; 0 for one that none can be above.  That lets nobody pass
+ * whatever is given, but shall not keep all other locks from their tokens.
+ */
 static int64
 token_of_row(HeapTuple row, TupleDesc columns)
 {
 	bool		isnull;
 	Datum		token = heap_getattr(row, TOKEN_COLUMN, columns, &isnull);
 
-	return isnull ? 0 : DatumGetInt64(token);
+	return isnull || !number_leaves_some(DatumGetInt64(token)) ? 0 : DatumGetInt64(token);
 }
 
 /*

@@ -131,6 +131,13 @@ number_after(int64 last, int64 clock, int64 count)
 	return prefix << COUNTER_BITS | counter;
 }
 
+/* Are there numbers above this one, a block of them at least? */
+bool
+number_leaves_some(int64 number)
+{
+	return number_after(number, 0, TOKENS_PER_BLOCK) != NO_TOKEN;
+}
+
 /* Has it the form of a token?  Those have a timeline and a counter. */
 bool
 number_can_be_token(int64 number)

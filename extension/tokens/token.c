@@ -42,8 +42,6 @@
 #include "tokens/sequence.h"
 #include "tokens/token.h"
 
-#define TOKENS_PER_BLOCK 65536
-
 /*
  * With more databases than places for blocks, a place changes hands when it
  * was not refilled for so long: what is left in it is lost, and so must not be
@@ -388,13 +386,6 @@ tokens_given_before_start(void)
 	return given || !block_is_of_this_database(block);
 }
 
-/* Are there tokens above this number, a block of them at least? */
-bool
-tokens_left_above(int64 token)
-{
-	return number_after(token, 0, TOKENS_PER_BLOCK) != NO_TOKEN;
-}
-
 /* Let a sequence that follows this one in its database know it, too. */
 static void
 note_raised(Oid sequence, int64 above)
@@ -412,13 +403,17 @@ note_raised(Oid sequence, int64 above)
 
 /*
  * From now on give tokens above this number only; durable when this returns.
- * The reservation moves the position, which makes an end of the block.
+ * The reservation moves the position, which makes an end of the block.  What no
+ * token can be above is not kept in mind, which would be to give none any more.
  */
 void
 tokens_raise(int64 above)
 {
-	Relation	rel = relation_open(member_relation(MEMBER_TOKEN_SEQUENCE), AccessShareLock);
+	Relation	rel;
 
+	if (!number_leaves_some(above))
+		return;
+	rel = relation_open(member_relation(MEMBER_TOKEN_SEQUENCE), AccessShareLock);
 	if (registry_attach())
 		note_raised(RelationGetRelid(rel), above);
 	(void) sequence_reserve(rel, 1, above);

@@ -16,7 +16,6 @@ extern int64 token_draw(void);
 extern int64 token_draw_at_once(void);
 extern bool token_was_issued(int64 token);
 extern bool tokens_given_before_start(void);
-extern bool tokens_left_above(int64 token);
 extern void tokens_raise(int64 above);
 
 #endif							/* TOKEN_H */
