@@ -99,7 +99,7 @@ foreach my $edit (@edits)
 		$session->query("SET statement_timeout = '100 ms'");
 		$states{ $session->sqlstate_of("SELECT advisory_lock.$_") }++ foreach @calls;
 		$states{ $session->sqlstate_of("SELECT sum(length(t::text)) FROM advisory_lock.$_ AS t") }++ foreach qw(locks stats registry known_keys);
-		$session->query('SELECT advisory_lock.unlock_all(), pg_advisory_unlock_all()');
+		$session->query('RESET statement_timeout; SELECT advisory_lock.unlock_all(), pg_advisory_unlock_all()');
 		$states{left} += $session->query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()");
 	}
 	is(join(' ', grep { /^XX|^08|left/ && $states{$_} } sort keys %states), '', '... by which nothing breaks: ' . join ' ', sort keys %states);
@@ -107,7 +107,6 @@ foreach my $edit (@edits)
 
 # A fence that no token can be above keeps other names from none.
 $owner->query("SELECT setval('advisory_lock.token_sequence', $token)");
-$another->query('RESET statement_timeout');
 $owner->query("INSERT INTO advisory_lock.fences VALUES (7, 7, 2, 'high', 9223372036854775807, now(), 'nobody')");
 is($owner->query('SELECT max(token) FROM advisory_lock.fences'), '9223372036854775807', 'a fence is as high as can be');
 $super->query('CHECKPOINT');
