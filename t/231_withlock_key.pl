@@ -74,6 +74,29 @@ my $waiter = start_withlock('--key', 'prisma', 'true');
 wait_until { $raw->query('SELECT count(*) FROM advisory_lock.locks WHERE NOT granted') eq '1' } 'one waits';
 like(withlock('--status', '--key', 'prisma')->stdout, qr/held .*; 1 waiting$/, '--status counts who waits');
 
+# --- With names beside it: all of them or none
+
+my @both = ('--key', 'goose', '--also', 'test-lock', '--also', 'b');
+my $several = start_withlock(@limit, @both, '--', 'sh', '-c', 'echo "$WITHLOCK_NAME"; exec sleep 1000');
+$several->wait_command;
+is($raw->query('SELECT key, name FROM advisory_lock.locks WHERE pid = (SELECT pid FROM pg_stat_activity WHERE application_name = $$withlock: goose$$)
+	ORDER BY key, name COLLATE "C"'), "4097083626|\n|b\n|test-lock", '--also holds them together');
+is(withlock('-n', '--key', 'goose', 'true')->status, 75, '... the key');
+$refused = withlock('-n', @both, 'true');
+is($refused->status, 75, '... and all of them once');
+like($refused->stderr, qr/^withlock: to end the holders?: withlock --kill (.*\b(b|test-lock)|.*--key goose)$/m, '... and how to end that is said');
+$raw->query('SELECT advisory_lock.terminate_holders(4097083626)');
+is($several->wait, 74, '... and are lost together');
+is($several->stdout, "goose\n", 'the command was told the key');
+$raw->query("SELECT advisory_lock.lock('b')");
+$refused = withlock('-n', @both, 'touch', 'ran');
+is($refused->status, 75, 'a name that is held keeps off who wants a key, too');
+like($refused->stderr, qr/^withlock: to end the holder: withlock --kill .*\bb$/m, '... and is the one to end');
+is($raw->query('SELECT count(*) FROM advisory_lock.locks WHERE key = 4097083626 OR name = $$test-lock$$'), '0', '... and nothing of it is held');
+$raw->query("SELECT advisory_lock.unlock('b')");
+is(withlock(@limit, @both, '--', 'withlock', '-n', 'test-lock', 'true')->status, 64, 'nested under one of them');
+is(withlock('-n', @both, 'true')->status, 0, 'all of them are free');
+
 # --- Losing, and ending it
 
 is(withlock('--kill', '--key', '5')->status, 1, '--kill of what nobody holds');
@@ -101,7 +124,7 @@ $keeper->wait;
 # --- A database with several keys of a tool, another one, and none
 
 $node->safe_psql('postgres', 'CREATE SCHEMA sales');
-my $several = withlock('--key', 'flyway', 'touch', 'ran');
+$several = withlock('--key', 'flyway', 'touch', 'ran');
 is($several->status, 64, 'a tool with a key for each schema is not one lock');
 like($several->stderr, qr/there are 2 such keys.*^withlock: \d+ \(Flyway, schema (public|sales)\)\n.*^withlock: \d+ \(Flyway, schema (?!\1)/ms, '... they are listed');
 is(withlock('--list', '--key', 'Flyway')->status, 64, '... for --list');
@@ -178,7 +201,7 @@ foreach my $wrong (
 	['--key', '1,2,3', 'true'], ['--key', 'a;b', 'true'], ['--key', 'müller', 'true'],
 	['--key', '1', '--key', '2', 'true'], ['--key', 'prisma', '--key', 'rails', 'true'],
 	['--key', 'prisma'], ['--key', 'prisma', '--'], ['job', '--key', 'prisma', 'true'],
-	['--key', 'prisma', '--permits', '2', 'true'], ['--key', 'prisma', '--also', 'job', 'true'],
+	['--key', 'prisma', '--permits', '2', 'true'], ['--key', 'prisma', '--also', 'job', '--shared', 'true'],
 	['--key', 'prisma', '--lease', '1m', '--transaction', 'true'], ['--key', 'prisma', '--once-per', '1m', '--shared', 'true'],
 	['--key', 'prisma', '--transaction', '--lock-delay', '1s', 'true'],
 	['--status', '--key', 'prisma', 'job'], ['--status', '--key', 'prisma', '--permits', '2'], ['--kill', '--key', 'prisma', '--also', 'job'])

@@ -357,8 +357,8 @@ extern const char *advlock_result_text(advlock_result r);
  * The text begins with a byte that no name can have, and the same key is always
  * the same text.  So there is one type for names and keys, and every function
  * that takes a name takes a key: there is not a second one of each, and no
- * option that a later unlock could contradict.  Permits, and several locks at
- * once, are to be had by names alone (ADVLOCK_INVALID).
+ * option that a later unlock could contradict.  Permits alone are to be had by
+ * names only (ADVLOCK_INVALID).
  */
 extern const char *advlock_key(char *buffer, int64_t key);
 extern const char *advlock_key_pair(char *buffer, int32_t key1, int32_t key2);

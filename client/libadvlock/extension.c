@@ -5,6 +5,10 @@
  *
  * They are called at top level, where they wait without a snapshot.
  *
+ * Several names go by one call.  Where there is a key among them, each is taken
+ * by a call of its own, in the same order; and what was had is given back when
+ * another is not to be had.
+ *
  * Copyright (c) 2026 the advisory_lock authors
  *
  *-------------------------------------------------------------------------
@@ -73,7 +77,7 @@ failed(advlock *h, const PGresult *res)
 {
 	advlock_result r = advl_call_error(h, res);
 
-	return r == ADVLOCK_INVALID ? r : advl_take_back(h, r);
+	return r == ADVLOCK_INVALID ? advl_give_up(h, r) : advl_take_back(h, r);
 }
 
 static advlock_result
@@ -81,6 +85,16 @@ senseless(advlock *h)
 {
 	return advl_lose_because(h, "the server's answer to acquire() makes no sense");
 }
+
+static bool
+has_key(const advl_lock *list)
+{
+	while (list != NULL && list->kind == ADVL_BY_NAME)
+		list = list->next;
+	return list != NULL;
+}
+
+static advlock_result acquire_next(advlock *h);
 
 /* The row of acquire(): token and permit; a NULL token says too late. */
 static advlock_result
@@ -92,7 +106,7 @@ acquired(advlock *h)
 	if (!advl_rows(row))
 		return failed(h, row);
 	if (advl_is_null(row, 0))
-		return advl_busy(h, h->op.wanted);
+		return advl_give_up(h, advl_busy(h, h->op.wanted));
 	if (!advl_number_at(row, 0, 0, &h->op.wanted->token))
 		return senseless(h);
 	if (h->op.options.permits > 0 &&
@@ -100,7 +114,8 @@ acquired(advlock *h)
 		 permit > h->op.options.permits))
 		return senseless(h);
 	h->op.wanted->permit = (int) permit;
-	return advl_hold_all(h, &h->op.wanted);
+	advl_wanted_to_taken(h);
+	return h->op.wanted != NULL ? acquire_next(h) : advl_hold_all(h, &h->op.taken);
 }
 
 /* Read tokens from the text of an array, one for each lock. */
@@ -131,16 +146,19 @@ acquired_many(advlock *h)
 	return advl_hold_all(h, &h->op.wanted);
 }
 
-/* How to acquire what is wanted, with room for two numbers as text. */
+/*
+ * How to acquire what is wanted, all or the first, with room for two numbers as
+ * text.
+ */
 static advl_statement
-acquire_statement(const advlock *h, advl_number timeout, advl_number permits)
+acquire_statement(const advlock *h, bool all, advl_number timeout, advl_number permits)
 {
 	const advlock_options *o = &h->op.options;
 	const advl_lock *lock = h->op.wanted;
 	const char *limit = timeout_text(timeout, h->op.deadline);
 	bool		guarded = advl_is_superuser(h);
 
-	if (lock->next != NULL)
+	if (all)
 		return (advl_statement) {acquire_many_sql[guarded], 2, {h->op.names.data, limit}, true};
 	snprintf(permits, sizeof(advl_number), "%d", o->permits);
 	return (advl_statement) {acquire_sql[guarded][lock->kind], lock->kind == ADVL_BY_NAME ? 4 : 3,
@@ -148,8 +166,8 @@ acquire_statement(const advlock *h, advl_number timeout, advl_number permits)
 		o->permits > 0 ? permits : NULL}, true};
 }
 
-advlock_result
-advl_acquire(advlock *h)
+static advlock_result
+acquire(advlock *h, bool all)
 {
 	advl_statement statements[ADVL_MAX_STATEMENTS];
 	advl_number delay,
@@ -163,10 +181,22 @@ advl_acquire(advlock *h)
 		statements[n++] = (advl_statement) {delay_sql, 1, {delay}, true};
 	h->delay = h->delay || h->op.options.lock_delay_ms > 0;
 	asked_at = n;
-	statements[n++] = acquire_statement(h, timeout, permits);
+	statements[n++] = acquire_statement(h, all, timeout, permits);
 	n += advl_rehearse(h, &advl_check_question, statements + n);
 	h->op.asked_at = asked_at;
-	return advl_send(h, statements, n,
-					 h->op.wanted->next != NULL ? acquired_many : acquired,
-					 advl_attempt_ms(h));
+	return advl_send(h, statements, n, all ? acquired_many : acquired, advl_attempt_ms(h));
+}
+
+static advlock_result
+acquire_next(advlock *h)
+{
+	return acquire(h, false);
+}
+
+advlock_result
+advl_acquire(advlock *h)
+{
+	bool		several = h->op.wanted->next != NULL;
+
+	return several && has_key(h->op.wanted) ? advl_in_order(h, acquire_next) : acquire(h, several);
 }

@@ -53,6 +53,17 @@ advl_locks_free(advl_lock **list)
 	}
 }
 
+/* The first of those wanted has been had. */
+void
+advl_wanted_to_taken(advlock *h)
+{
+	advl_lock  *lock = h->op.wanted;
+
+	h->op.wanted = lock->next;
+	lock->next = h->op.taken;
+	h->op.taken = lock;
+}
+
 /* The first of that name, in any mode. */
 advl_lock *
 advl_find(advl_lock *list, const char *name)

@@ -189,6 +189,7 @@ typedef struct advl_operation
 	advl_lock  *wanted;			/* not had yet, the next one first */
 	advl_lock  *taken;			/* had, the latest first */
 	advl_lock  *permit;			/* to be had when wanted is */
+	advl_handler when_ordered;	/* called when it is in the order of the keys */
 	advl_handler when_taken;	/* called when all that was wanted is taken */
 	int			pause_ms;		/* before the next look for a free permit */
 	advlock_result outcome;		/* to be returned when cleaned up */
@@ -309,11 +310,15 @@ extern const char *advl_parameter(const advl_lock *lock);
 /* === held.c === */
 extern advl_lock *advl_lock_new(const char *name, bool shared);
 extern void advl_locks_free(advl_lock **list);
+extern void advl_wanted_to_taken(advlock *h);
 extern advl_lock *advl_find(advl_lock *list, const char *name);
 extern advl_lock *advl_find_mode(advl_lock *list, const char *name, bool shared);
 extern void advl_hold(advlock *h, advl_lock *lock);
 extern advlock_result advl_hold_all(advlock *h, advl_lock **list);
 extern void advl_forget(advlock *h, advl_lock *lock);
+
+/* === order.c === */
+extern advlock_result advl_in_order(advlock *h, advl_handler when_ordered);
 
 /* === passing.c === */
 extern bool advl_state_may_pass(const char *sqlstate);

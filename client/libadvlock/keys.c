@@ -15,16 +15,9 @@
  *-------------------------------------------------------------------------
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "libadvlock/internal.h"
 #include "libadvlock/statements.h"
-
-/* Positions, counted from 1, in the order of the keys. */
-static const char order_sql[] =
-"SELECT n.position FROM pg_catalog.unnest(CAST($1 AS pg_catalog._text))"
-" WITH ORDINALITY AS n(name, position), " ADVL_KEYS("n.name")
-" ORDER BY k.key1 USING OPERATOR(pg_catalog.<), k.key2 USING OPERATOR(pg_catalog.<)";
 
 /* Ends with the implicit transaction it is part of. */
 static const char slice_sql[] =
@@ -49,16 +42,6 @@ const char *
 advl_mode_text(const advl_lock *lock)
 {
 	return lock->shared ? "ShareLock" : "ExclusiveLock";
-}
-
-static void
-wanted_to_taken(advlock *h)
-{
-	advl_lock  *lock = h->op.wanted;
-
-	h->op.wanted = lock->next;
-	lock->next = h->op.taken;
-	h->op.taken = lock;
 }
 
 /* The attempt failed and the lock is not held: again, or too late? */
@@ -90,7 +73,7 @@ granted_with_error(advlock *h, bool timed_out, const PGresult *attempt, const PG
 {
 	if (!timed_out)
 		return advl_take_back(h, advl_server_error(h, attempt));
-	wanted_to_taken(h);
+	advl_wanted_to_taken(h);
 	return granted(h, look);
 }
 
@@ -105,7 +88,7 @@ not_seen(advlock *h, const PGresult *attempt, const PGresult *look)
 		return advl_give_up(h, advl_server_error(h, attempt));
 	if (!advl_rows(attempt) || advl_refused(attempt))
 		return advl_take_back(h, advl_server_error(h, look));
-	wanted_to_taken(h);
+	advl_wanted_to_taken(h);
 	return advl_give_up(h, advl_server_error(h, look));
 }
 
@@ -124,7 +107,7 @@ attempted(advlock *h)
 			not_granted(h, timed_out, attempt);
 	if (advl_refused(attempt))
 		return not_granted(h, true, attempt);
-	wanted_to_taken(h);
+	advl_wanted_to_taken(h);
 	if (!advl_is_true(look, 0))
 		return advl_give_up(h, advl_fail(h, ADVLOCK_SERVER,
 										 "the server granted lock %s but does not show it in pg_locks",
@@ -170,83 +153,10 @@ advl_take_wanted(advlock *h)
 	return take_next(h);
 }
 
-static int
-count_locks(const advl_lock *lock)
-{
-	int			count = 0;
-
-	for (; lock != NULL; lock = lock->next)
-		count++;
-	return count;
-}
-
-/* Is what the server gave an order of so many? */
-static bool
-is_order(const PGresult *rows, int count, advl_lock **ordered, advl_lock **locks)
-{
-	int64_t		position;
-
-	if (PQntuples(rows) != count)
-		return false;
-	for (int i = 0; i < count; i++)
-	{
-		if (!advl_number_at(rows, i, 0, &position) || position < 1 ||
-			position > count || locks[position - 1] == NULL)
-			return false;
-		ordered[i] = locks[position - 1];
-		locks[position - 1] = NULL;
-	}
-	return true;
-}
-
-/* Put the wanted locks into the order the server gave; room for twice count. */
-static bool
-put_in_order(advlock *h, const PGresult *rows, int count, advl_lock **room)
-{
-	advl_lock **link = &h->op.wanted;
-	int			i = 0;
-
-	for (advl_lock *lock = h->op.wanted; lock != NULL; lock = lock->next)
-		room[count + i++] = lock;
-	if (!is_order(rows, count, room, room + count))
-		return false;
-	for (i = 0; i < count; i++)
-	{
-		*link = room[i];
-		link = &room[i]->next;
-	}
-	*link = NULL;
-	return true;
-}
-
-static advlock_result
-ordered(advlock *h)
-{
-	const PGresult *rows = h->op.results[0];
-	int			count = count_locks(h->op.wanted);
-	advl_lock **room;
-	bool		sound;
-
-	if (!advl_rows(rows))
-		return advl_server_error(h, rows);
-	room = calloc(2 * (size_t) count, sizeof(*room));
-	if (room == NULL)
-		return advl_no_memory(h);
-	sound = put_in_order(h, rows, count, room);
-	free(room);
-	if (!sound)
-		return advl_fail(h, ADVLOCK_SERVER, "the server did not order the locks");
-	return take_next(h);
-}
-
 /* Take plain locks, all or none. */
 advlock_result
 advl_take_all(advlock *h)
 {
-	advl_statement order = {order_sql, 1, {h->op.names.data}, true};
-
 	h->op.when_taken = hold_taken;
-	if (h->op.wanted->next == NULL)
-		return take_next(h);
-	return advl_send(h, &order, 1, ordered, ADVL_ANSWER_MS);
+	return h->op.wanted->next == NULL ? take_next(h) : advl_in_order(h, take_next);
 }

@@ -75,20 +75,9 @@ check_transaction(advlock *h)
 					 "cannot take a lock while the connection is inside a transaction");
 }
 
-/* What goes for names alone. */
-static advlock_result
-check_key(advlock *h, bool many)
-{
-	if (h->op.options.permits > 0)
-		return advl_fail(h, ADVLOCK_INVALID, "permits are those of a name, not of a key");
-	if (many)
-		return advl_fail(h, ADVLOCK_INVALID, "several locks can only be taken by their names");
-	return ADVLOCK_OK;
-}
-
 /* Refuse what the server would refuse, or would take for another name. */
 static advlock_result
-check_name(advlock *h, const char *name, bool many)
+check_name(advlock *h, const char *name)
 {
 	int64_t		key;
 	const char *defect = advl_lock_defect(name);
@@ -98,7 +87,8 @@ check_name(advlock *h, const char *name, bool many)
 	if (defect != NULL)
 		return advl_fail(h, ADVLOCK_INVALID, "%s", defect);
 	if (advl_kind_of(name, &key) != ADVL_BY_NAME)
-		return check_key(h, many);
+		return h->op.options.permits == 0 ? ADVLOCK_OK :
+			advl_fail(h, ADVLOCK_INVALID, "permits are those of a name, not of a key");
 	if (advl_is_ascii(name))
 		return ADVLOCK_OK;
 	if (ours == NULL || strcmp(ours, "UTF8") != 0)
@@ -113,13 +103,13 @@ check_name(advlock *h, const char *name, bool many)
 
 /* Keep the names, each once, in the caller's order. */
 static advlock_result
-keep_names(advlock *h, const char *const *names, size_t count, bool many)
+keep_names(advlock *h, const char *const *names, size_t count)
 {
 	advl_lock **tail = &h->op.wanted;
 
 	for (size_t i = 0; i < count; i++)
 	{
-		advlock_result r = check_name(h, names[i], many);
+		advlock_result r = check_name(h, names[i]);
 
 		if (r != ADVLOCK_OK)
 			return r;
@@ -156,7 +146,7 @@ prepare(advlock *h, const char *const *names, size_t count,
 		return r;
 	if ((r = check_transaction(h)) != ADVLOCK_OK)
 		return r;
-	return keep_names(h, names, count, many);
+	return keep_names(h, names, count);
 }
 
 static advlock_result

@@ -125,8 +125,8 @@ keys_that_are_none(void)
 	advlock    *a = open_ready();
 	advlock_options permits = with_timeout(0);
 	char		key[ADVLOCK_KEY_SIZE];
-	const char *both[] = {advlock_key(key, 1), "x"};
 
+	advlock_key(key, 1);
 	permits.permits = 2;
 	for (size_t i = 0; i < COUNT(wrong); i++)
 	{
@@ -134,9 +134,58 @@ keys_that_are_none(void)
 		check_result(a, advlock_unlock(a, wrong[i]), ADVLOCK_INVALID);
 	}
 	check_result(a, advlock_lock(a, key, &permits), ADVLOCK_INVALID);
-	check_result(a, advlock_lock_many(a, both, 2, NULL), ADVLOCK_INVALID);
 	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "0");
 	advlock_close(a);
+}
+
+/* With names and other keys, all or none, in the order of the keys. */
+static void
+keys_among_many(void)
+{
+	advlock    *a = open_ready();
+	advlock    *b = open_ready();
+	advlock_options now = with_timeout(0);
+	char		first[ADVLOCK_KEY_SIZE];
+	char		second[ADVLOCK_KEY_SIZE];
+	char		last[ADVLOCK_KEY_SIZE];
+	const char *all[] = {
+		advlock_key_pair(last, INT32_MAX, 0), "test-lock", advlock_key(second, 7),
+		advlock_key(first, INT64_MIN), second
+	};
+	const char *reversed[] = {second, last, first, "test-lock"};
+
+	check_result(a, advlock_lock_many(a, all, COUNT(all), NULL), ADVLOCK_OK);
+	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted", NULL), "4");
+	for (size_t i = 0; i < COUNT(all); i++)
+	{
+		check((advlock_token(a, all[i]) != 0) == advlock_has_extension(a));
+		check_result(b, advlock_try_lock(b, all[i]), ADVLOCK_BUSY);
+	}
+	check_result(a, advlock_check(a), ADVLOCK_OK);
+	check_result(b, advlock_lock_many(b, reversed, COUNT(reversed), &now), ADVLOCK_BUSY);
+
+	/* None of the others is kept when the last one is not to be had. */
+	for (size_t i = 1; i < COUNT(all) - 1; i++)
+		check_result(a, advlock_unlock(a, all[i]), ADVLOCK_OK);
+	check_result(b, advlock_lock_many(b, reversed, COUNT(reversed), &now), ADVLOCK_BUSY);
+	check(strstr(advlock_error(b), "lock 2147483647,0 is held") != NULL);
+	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "1");
+
+	/* Nor when the wait for it is canceled, but what was held before is. */
+	check_result(b, advlock_lock(b, second, NULL), ADVLOCK_OK);
+	check_result(b, advlock_start_lock_many(b, reversed, COUNT(reversed), NULL), ADVLOCK_WAITING);
+	while (strcmp(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", NULL), "1") != 0)
+		check_result(b, advlock_poll(b), ADVLOCK_WAITING);
+	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted", NULL), "4");
+	check_string(query("SELECT pg_cancel_backend($1::integer)", server_pid(b)), "t");
+	check_result(b, finish(b), ADVLOCK_CANCELED);
+	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "2");
+	check_result(b, advlock_check(b), ADVLOCK_OK);
+	check_result(b, advlock_unlock(b, second), ADVLOCK_OK);
+	check_result(b, advlock_unlock(b, second), ADVLOCK_NOT_HELD);
+	advlock_close(a);
+	advlock_close(b);
+	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "0");
 }
 
 /* A wait that is canceled leaves nothing, and a deadlock is one. */
@@ -166,6 +215,7 @@ const test_case key_tests[] = {
 	{"keys_are_those_of_core", "any", keys_are_those_of_core},
 	{"keys_beside_names", "any", keys_beside_names},
 	{"keys_in_transaction", "any", keys_in_transaction},
+	{"keys_among_many", "any", keys_among_many},
 	{"keys_that_are_none", "any", keys_that_are_none},
 	{"keys_after_failure", "any", keys_after_failure},
 	{NULL, NULL, NULL}

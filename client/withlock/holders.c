@@ -202,7 +202,8 @@ lock_to_kill(const Options *options, const PGresult *result)
 	if (holders_count(result) == 0 ||
 		(advl_cell_is_null(result, 0, COLUMN_PID) && !in_state(result, 0, "leased")))
 		return NULL;
-	return options->permits > 0 || options->key ? options->names[0] : advl_cell(result, 0, COLUMN_ASKED);
+	return options->permits > 0 || advl_cell_is_null(result, 0, COLUMN_ASKED) ? options->names[0] :
+		advl_cell(result, 0, COLUMN_ASKED);
 }
 
 /*
@@ -215,15 +216,16 @@ say_how_to_kill(const Options *options, const char *name, const char *whom)
 	char	   *command = NULL;
 	size_t		size;
 	FILE	   *stream = open_memstream(&command, &size);
+	bool		is_key = options->key && name == options->names[0];
 	bool		can;
 
 	if (stream == NULL)
 		return;
 	fputs("withlock --kill", stream);
-	if (options->key)
+	if (is_key)
 		name = options->key;
 	can = text_is_plain(name) && conninfo_put_options(stream, options);
-	fputs(options->key ? " --key " : *name == '-' ? " -- " : " ", stream);
+	fputs(is_key ? " --key " : *name == '-' ? " -- " : " ", stream);
 	put_shell_word(stream, name);
 	if (fclose(stream) == 0 && can)
 		say("to end %s: %s", whom, command);

@@ -83,12 +83,12 @@ observer_ask(advlock *session, const Options *options, const char *(*query) (boo
 	size_t		i;
 	bool		sent;
 
-	for (i = 0; !options->key && i < options->name_count; i++)
+	for (i = options->key ? 1 : 0; i < options->name_count; i++)
 		advl_text_append_element(&names, options->names[i]);
 	advl_text_close_array(&names);
 	if (options->key)
 		key_parameters(options, &key);
-	else if (options->name_count > 0)
+	if (options->name_count > 0)
 		values[0] = advl_text_str(&names);
 	snprintf(last, sizeof(last), "%d", options->key ? 0 : last_permit(options));
 	sent = advl_text_str(&names) &&

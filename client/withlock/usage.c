@@ -126,8 +126,8 @@ check_run(const Options *options)
 		return usage_error("--shared and --permits exclude each other", "");
 	if (options->name_count > 1 && (options->shared || options->permits > 0))
 		return usage_error("--also goes with neither --shared nor --permits", "");
-	if (options->key && (options->permits > 0 || options->name_count > 1))
-		return usage_error("--permits and --also are for names: they do not go with --key", "");
+	if (options->key && options->permits > 0)
+		return usage_error("--permits is for names: it does not go with --key", "");
 	if (options->transaction && (options->permits > 0 || options->name_count > 1))
 		return usage_error("--permits and --also need a session: they do not go with --transaction", "");
 	if (options->transaction && options->lock_delay_ms >= 0)
