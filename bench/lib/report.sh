@@ -29,7 +29,7 @@ draw() {
 	command -v gnuplot >/dev/null || return 0
 	awk -F'\t' '$7 != "" { split($7, reach, " "); print NR - 1 "\t" reach[2] }' "table.$1" >"reach.$1"
 	gnuplot <<-PLOT
-		set terminal svg size 720,$((120 + 26 * $(wc -l <"table.$1"))) font 'sans-serif,12' background 'white'
+		set terminal svg noenhanced size 720,$((120 + 26 * $(wc -l <"table.$1"))) font 'sans-serif,12' background 'white'
 		set output '$here/performance-$1.svg'
 		set datafile separator '\t'
 		set title "${tables[$1]}"
@@ -44,13 +44,14 @@ draw() {
 			title 'median, least and greatest'$([ ! -s "reach.$1" ] ||
 			echo ", 'reach.$1' using 2:1 with points pointtype 2 linecolor rgb '#c03020' title 'to be reached'")
 	PLOT
+	sed -i 's/[[:space:]]*$//' "$here/performance-$1.svg"
 }
 
 # As doc/performance.md has it.
 as_markdown() {
 	printf '\n%s:\n\n![%s](performance-%s.svg)\n\n' "${tables[$1]^}" "${tables[$1]^}" "$1"
 	awk -F'\t' 'BEGIN { print "| | median | least | greatest | ours | other | reach |\n|---|---|---|---|---|---|---|" }
-		{ printf "| %s | %s | %s | %s | %.4g | %.4g | %s |\n", $1, $2, $3, $4, $5, $6, $7 == "" ? "" : $7 ($8 == "no" ? ", missed" : "") }' "table.$1"
+		{ printf "| %s | %s | %s | %s | %.5g | %.5g | %s |\n", $1, $2, $3, $4, $5, $6, $7 == "" ? "" : $7 ($8 == "no" ? ", missed" : "") }' "table.$1"
 }
 
 as_json() {
