@@ -157,6 +157,25 @@ is($verdict->{figures}{queued}, 1, 'who was seen waiting is counted');
 sees('', 'who was seen may have asked anew since the look', $queue =~ s/sample - 0/sample - 4/r);
 sees('', 'without a sample nobody knows who came first', $queue =~ s/^10 .*\n//mr);
 
+# A run may grant a hundred thousand locks, most of them after a wait.
+sub seconds_to_judge
+{
+	my ($grants) = @_;
+	my $text = join '', map {
+		my ($at, $who) = (10 * $_, '1' . $_ % 7);
+		"$at s$who $who.$_ invoke a 0 10$who session\n" . ($at + 2) . " sampler 9.1 sample - 0 0 1:2:10$who:w:5\n"
+		  . ($at + 3) . " s$who $who.$_ held a $_ 10$who\n" . ($at + 4) . " s$who $who.$_ release a $_ 10$who\n"
+	} 1 .. $grants;
+	my $begin = (times)[0];
+	my $long = verdict($text);
+
+	is($long->{figures}{queued}, $grants, "$grants grants, and a wait for each");
+	return (times)[0] - $begin;
+}
+
+my ($some, $more) = map { seconds_to_judge($_) } 2500, 10_000;
+cmp_ok($more, '<', 8 * $some, 'what a verdict takes grows as the history does') or diag "$some s, $more s";
+
 sees('REASON', 'a lock is lost for no reason', $late =~ s/^20 .*\n//mr =~ s/^40 .*\n//mr . "31 one 11.1 lost a 10 101\n");
 sees('', 'a lock is lost after a stop of the server',
 	$late =~ s/^20 .*\n//mr =~ s/^40 .*\n//mr . "31 one 11.1 lost a 10 101\n10 nemesis 1 fault - 0 0 stop-fast\n12 nemesis 1 fault_end\n");

@@ -36,6 +36,7 @@ use List::Util qw(max min);
 
 use Torture::History;
 use Torture::Model;
+use Torture::Queue;
 
 our @EXPORT = qw(check);
 
@@ -311,43 +312,17 @@ sub check_tokens
 sub check_queue
 {
 	my ($self) = @_;
-	my (%waiting, %of_pid);
 
-	foreach my $op (grep { $_->{token} && $_->{invoke} && $_->{name} eq ($_->{asked} // '') } @{ $self->{held} })
-	{
-		push @{ $of_pid{ $op->{backend} } }, $op;
-	}
-	foreach my $sample (@{ $self->{history}{samples} })
-	{
-		foreach my $key (keys %{ $sample->{locks} })
-		{
-			my $name = $self->{names}{$key} // next;
-			foreach my $lock (grep { $_->[1] eq 'w' } @{ $sample->{locks}{$key} })
-			{
-				my ($op) = grep { $_->{name} eq $name && $_->{invoke} < $sample->{asked} && $_->{held} > $sample->{at} }
-				  @{ $of_pid{ $lock->[0] } // [] };
-				$op->{waits_since} //= $sample->{at} if $op;
-			}
-		}
-	}
+	note_waiting($self->{held}, $self->{history}{samples}, $self->{names});
+	$self->{figures}{queued} = grep { $_->{waits_since} } @{ $self->{held} };
 	foreach my $group ($self->by_name(sub { timeline_of($_[0]{token}) . " $_[0]{name}" }))
 	{
-		$self->check_served($group);
-	}
-	return;
-}
-
-sub check_served
-{
-	my ($self, $group) = @_;
-
-	foreach my $op (grep { $_->{waits_since} } @$group)
-	{
-		$self->{figures}{queued}++;
-		my ($early) = grep { ($_->{invoke} // 0) > $op->{waits_since} && $_->{token} && $_->{token} < $op->{token} } @$group;
-		$self->violation('FIFO', shown($early) . ' asked when ' . shown($op) . ' waited, and was served before it',
-			$op->{waits_since}, $op->{held}, $op->{name})
-		  if $early;
+		foreach (overtakers(@$group))
+		{
+			my ($early, $op) = @$_;
+			$self->violation('FIFO', shown($early) . ' asked when ' . shown($op) . ' waited, and was served before it',
+				$op->{waits_since}, $op->{held}, $op->{name});
+		}
 	}
 	return;
 }

@@ -14,7 +14,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use IO::Handle;
-use List::Util qw(min);
+use List::Util qw(max min);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
@@ -359,14 +359,16 @@ sub torture
 	return;
 }
 
-# To ask costs the more the longer the history is, so it is not asked often.
+# To ask costs the more the longer the history is, and leaves the run the rest
+# of the time.
 sub enough
 {
 	my ($self) = @_;
+	my $begin = time;
 
-	return 0 if !$self->{enough} || time < ($self->{ask_at} //= time + 1);
+	return 0 if !$self->{enough} || $begin < ($self->{ask_at} //= $begin + 1);
 	$self->{caught} = time if $self->{enough}->();
-	$self->{ask_at} = time + 1;
+	$self->{ask_at} = time + max(1, 3 * (time - $begin));
 	return $self->{caught};
 }
 
