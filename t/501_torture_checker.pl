@@ -193,6 +193,10 @@ sees('P8', 'the status of a command is not passed on', $job =~ s/3_3/0_3/r);
 sees('P8', 'a command lives on long after its withlock was killed',
 	$job =~ s/3_3/signal9_3/r . "5000 job-1-withlock.5.0 21.0 beat a 10\n");
 
+my $kept = $job =~ s/-withlock\./-withlock-keep./gr =~ s/3_3/69_3/r;
+sees('P8', 'nor that of one that is to be run again,', $kept);
+sees('', '... unless the lock was lost just then', "55 nemesis 1 fault - 0 0 stop-fast\n56 nemesis 1 fault_end\n$kept");
+
 sees('PROCESS', 'a process is left behind', $good . "90 end 0 left_behind - 0 0 process_77\n");
 
 sees('NAMES', 'two names exclude each other', $good . "90 end 0 one_key - 0 0 a_and_b\n");
