@@ -174,7 +174,8 @@ sub seconds_to_judge
 }
 
 my ($some, $more) = map { seconds_to_judge($_) } 2500, 10_000;
-cmp_ok($more, '<', 8 * $some, 'what a verdict takes grows as the history does') or diag "$some s, $more s";
+# 4 to 9 times by what else the machine does; it was 89 times when each was compared with each
+cmp_ok($more, '<', 30 * ($some || 0.01), 'what a verdict takes grows as the history does') or diag "$some s, $more s";
 
 sees('REASON', 'a lock is lost for no reason', $late =~ s/^20 .*\n//mr =~ s/^40 .*\n//mr . "31 one 11.1 lost a 10 101\n");
 sees('', 'a lock is lost after a stop of the server',
@@ -223,7 +224,7 @@ is(verdict($stops)->{figures}{soon}, 1, 'a crash right after an acquire is count
 # Mistakes that no longer apply would never be looked for.
 SKIP:
 {
-	my @mutants = glob 'torture/mutants/*.patch';
+	my @mutants = glob 'mutants/*.patch';
 
 	skip 'patch is not installed', scalar @mutants unless grep { -x "$_/patch" } split /:/, $ENV{PATH};
 	is(system('patch', '--dry-run', '-s', '-f', '-p1', '-i', $_), 0, "$_ can be made") foreach @mutants;

@@ -4,7 +4,7 @@
 #
 #	need_for_build; install_missing		(postgres.sh, packages.sh)
 #	sandbox_create						then $sandbox is the directory
-#	sandbox_build MAKE_ARGUMENT...
+#	build_or_fail MAKE_ARGUMENT...
 #	sandbox_start_server
 #	sandbox_run COMMAND...
 #
@@ -244,6 +244,15 @@ sandbox_build() {
 		sandbox_make clean &&
 			sandbox_make -j "$(nproc)" install "${sandbox_dirs[@]}" "$@"
 	} </dev/null >"$log" 2>&1
+}
+
+# build_or_fail MAKE_ARGUMENT...: the same, and tells people.
+build_or_fail() {
+	echo "Building for PostgreSQL $pg_version in $sandbox" >&2
+	sandbox_build "$sandbox/build.log" "$@" || {
+		cat "$sandbox/build.log" >&2
+		fail "the build failed"
+	}
 }
 
 sandbox_start_server() {

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the advisory_lock authors
 #
-# Does torture find what is wrong?  Each of the mistakes in torture/mutants is
-# built into the extension, the client or the resource, and a short run that is
-# directed at it must find it.  A run ends as soon as it has; how long that took
-# is shown.
+# Do torture and the tests find what is wrong?  Each of the mistakes in mutants/
+# is built into the extension, the client or the resource, and the test that it
+# names, or a short run that is directed at it, must find it.  A run ends as soon
+# as it has; how long that took is shown.
 
 use strict;
 use warnings FATAL => 'all';
@@ -19,9 +19,9 @@ foreach my $program (qw(cc patch))
 }
 
 my $pattern = $ARGV[0] // '.';
-my @mutants = sort grep { /$pattern/ } map { m{([^/]*)\.patch$} } glob 'torture/mutants/*.patch';
+my @mutants = sort grep { /$pattern/ } map { m{([^/]*)\.patch$} } glob 'mutants/*.patch';
 my ($output, $error) = ('', '');
-IPC::Run::run([ 'scripts/torture', '--mutants', $pattern ], '<', \undef, '>', \$output, '2>', \$error);
+IPC::Run::run([ 'scripts/mutants', $pattern ], '<', \undef, '>', \$output, '2>', \$error);
 
 foreach my $mutant (@mutants)
 {
