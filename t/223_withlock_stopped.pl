@@ -177,9 +177,9 @@ foreach my $lease (0, 1)
 $running = start_stubborn('--lock-delay', '0');
 my $guard = guard_of($running);
 kill $_, $guard foreach 'TERM', 'INT', 'HUP', 'TSTP';
+$command = command_under($running->pid);
 stop_withlock($running);
 end_session();
-$command = command_under($running->pid);
 wait_until { process_state($command) eq 'Z' } 'the command has ended';
 kill 'CONT', $running->pid;
 is($running->wait, 74, 'TERM, INT, HUP and TSTP do not end the guard');
