@@ -111,6 +111,29 @@ my $again = wait_until { my $pid = command_under($running->pid); $pid && $pid !=
 kill 'KILL', $again;
 is($running->wait, 128 + 9, '--keep: the command is started again, and its status is its own');
 
+# A command that ends by itself after the loss, with nobody there to see which
+# came first, has not had the lock to its end
+foreach my $case ([], ['--on-lost', 'ignore'], ['--also', 'another'])
+{
+	my @exits = ($^X, '-e', '$| = 1; $SIG{USR1} = sub { exit 0 }; print "ready\n"; sleep 1 while 1');
+
+	$running = start_withlock(++$lock, @$case, '--', @exits);
+	$running->wait_output(qr/ready/);
+	$command = $running->wait_command;
+	stop_withlock($running);
+	end_session();
+	wait_until
+	{
+		$node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'withlock: $lock'") eq '0';
+	}
+	'the session is gone';
+	kill 'USR1', $command;
+	wait_until { process_state($command) eq 'Z' } 'the command has ended';
+	kill 'CONT', $running->pid;
+	is($running->wait, 74, "@$case: the lock was lost before the command ended by itself");
+	like($running->stderr, qr/\Awithlock: lock "$lock" is lost: [^\n]*terminat[^\n]*\n\z/, '... and the reason is said');
+}
+
 # Nothing is done for who wants nothing done, and nothing while the lock is held
 $running = start_stubborn('--on-lost', 'ignore');
 is(scalar(children_of($running->pid)), 1, '--on-lost ignore: nobody watches');

@@ -52,13 +52,32 @@ go_on(Run *run)
 static void
 was_lost(Run *run, const char *consequence)
 {
-	say_error("lock %s is lost: %s%s", run->options->shown[0],
-			  advlock_error(run->session), consequence);
+	const char *reason = advlock_error(run->session);
+
+	say_error("lock %s is lost: %.*s%s", run->options->shown[0],
+			  (int) strcspn(reason, "\n"), reason, consequence);
 	/* a command that failed for it has not had its turn */
 	if (run->child.status != 0)
 		stop_done(run);
 	else
 		run_finish(run, STATUS_LOST);
+}
+
+/*
+ * A loss that is known by now came while the command ran, for all we know: the
+ * end of the command and that of the connection are often seen together.
+ */
+static bool
+has_lost(Run *run)
+{
+	advlock_result result;
+
+	if (run->child.pid == 0 || run->child.exec_error)
+		return false;
+	result = advlock_poll(run->session);
+	if (result != ADVLOCK_WAITING)
+		run->checking = false;
+	return result == ADVLOCK_LOST;
 }
 
 void
@@ -69,6 +88,11 @@ release_enter(Run *run)
 		/* the connection is closed, and why can be read from it */
 		(void) advlock_poll(run->session);
 		was_lost(run, "; the command was killed");
+		return;
+	}
+	if (has_lost(run))
+	{
+		was_lost(run, "");
 		return;
 	}
 	run->release_by = now_ms() + (run->options->lease_ms > 0 ? RELEASE_LEASE_WITHIN_MS : RELEASE_WITHIN_MS);
