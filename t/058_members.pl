@@ -99,6 +99,26 @@ sub check_case
 
 check_case($cases[$_], $_) foreach 0 .. $#cases;
 
+# Dropped while somebody waits, who has used the real one before; or created again.
+$node->safe_psql('postgres', 'CREATE DATABASE dropped');
+my $LEASE = "SELECT advisory_lock.acquire_lease('job', '1 min', '1 min')";
+foreach my $case ([ $TOKEN, '', '42704' ], [ $LEASE, '', '42704' ], [ $TOKEN, 'CREATE EXTENSION advisory_lock', '00000' ])
+{
+	my ($query, $again, $state) = @$case;
+	$node->safe_psql('dropped', 'CREATE EXTENSION IF NOT EXISTS advisory_lock');
+	my ($holder, $waiter) = map { session($node, 'dropped') } 1, 2;
+	my $token = $waiter->query("$TOKEN; SELECT advisory_lock.unlock('job')");
+	$holder->query($TOKEN);
+	$waiter->start($query);
+	$waiter->wait_blocked;
+	$node->safe_psql('dropped', 'DROP EXTENSION advisory_lock');
+	$node->safe_psql('dropped', $again) if $again;
+	$holder->query('SELECT pg_advisory_unlock_all()');
+	is($waiter->finish_state, $state, "dropped while one waits: $state");
+	cmp_ok($waiter->output, '>', $token =~ s/\n.*//sr, '... a token of the new one') if $again;
+	$_->quit foreach $holder, $waiter;
+}
+
 # A page that is not a sequence's in the file of the real one.
 $node->safe_psql('postgres', 'CREATE DATABASE damaged');
 $node->safe_psql('damaged', 'CREATE EXTENSION advisory_lock');

@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -175,6 +176,23 @@ Oid
 member_owner(Member member)
 {
 	return known_relation(member)->owner;
+}
+
+/*
+ * The relation, opened; errors as above.
+ *
+ * Whoever has waited may remember one that was dropped meanwhile.  To lock it
+ * is to learn that, and then there is another or none.
+ */
+Relation
+member_open(Member member, LOCKMODE mode)
+{
+	Relation	rel;
+
+	do
+		rel = try_relation_open(member_relation(member), mode);
+	while (rel == NULL);
+	return rel;
 }
 
 /*

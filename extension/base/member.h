@@ -11,6 +11,8 @@
 #define MEMBER_H
 
 #include "access/tupdesc.h"
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
 
 /* In the order of the table in member.c */
 typedef enum Member
@@ -26,6 +28,7 @@ typedef enum Member
 extern Oid	member_relation(Member member);
 extern Oid	member_if_known(Member member);
 extern Oid	member_owner(Member member);
+extern Relation member_open(Member member, LOCKMODE mode);
 extern void member_check_columns(Member member, TupleDesc columns, const Oid *types, int count);
 
 #endif							/* MEMBER_H */

@@ -163,7 +163,7 @@ Datum
 advisory_lock_labels(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	rel = table_open(member_relation(MEMBER_KEY_LABELS), AccessShareLock);
+	Relation	rel = member_open(MEMBER_KEY_LABELS, AccessShareLock);
 	SysScanDesc scan;
 	HeapTuple	row;
 

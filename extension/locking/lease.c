@@ -56,7 +56,7 @@ static const Oid column_types[] = {
 static Relation
 open_leases(void)
 {
-	Relation	rel = table_open(member_relation(MEMBER_LEASES), AccessShareLock);
+	Relation	rel = member_open(MEMBER_LEASES, AccessShareLock);
 
 	member_check_columns(MEMBER_LEASES, RelationGetDescr(rel), column_types, lengthof(column_types));
 	return rel;

@@ -52,7 +52,7 @@ token_of_row(HeapTuple row, TupleDesc columns)
 int64
 newest_fenced_token(void)
 {
-	Relation	rel = table_open(member_relation(MEMBER_FENCES), AccessShareLock);
+	Relation	rel = member_open(MEMBER_FENCES, AccessShareLock);
 	TupleDesc	columns = RelationGetDescr(rel);
 	SysScanDesc scan;
 	HeapTuple	row;

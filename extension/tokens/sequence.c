@@ -137,17 +137,23 @@ last_reserved(Form_pg_sequence_data data)
 	return data->is_called ? Max(data->last_value, 0) : 0;
 }
 
+/* The last token reserved, 0 before the first; closes the sequence. */
+static int64
+read_position(Relation sequence)
+{
+	SequencePage seq = lock_sequence_page(sequence, BUFFER_LOCK_SHARE);
+	int64		position = last_reserved(seq.data);
+
+	UnlockReleaseBuffer(seq.buffer);
+	relation_close(sequence, AccessShareLock);
+	return position;
+}
+
 /* The last token reserved in the database, 0 before the first. */
 int64
 sequence_position(Oid sequence)
 {
-	Relation	rel = relation_open(sequence, AccessShareLock);
-	SequencePage seq = lock_sequence_page(rel, BUFFER_LOCK_SHARE);
-	int64		position = last_reserved(seq.data);
-
-	UnlockReleaseBuffer(seq.buffer);
-	relation_close(rel, AccessShareLock);
-	return position;
+	return read_position(relation_open(sequence, AccessShareLock));
 }
 
 /*
@@ -192,11 +198,19 @@ sequence_seen_at(Oid sequence, int64 position)
 #endif
 }
 
-/* Is it this?  The same, but opens the sequence unless the look says yes. */
+/*
+ * Is it this?  The same, but opens the sequence unless the look says yes.  One
+ * that was dropped stands nowhere.
+ */
 bool
 sequence_stands_at(Oid sequence, int64 position)
 {
-	return sequence_seen_at(sequence, position) || sequence_position(sequence) == position;
+	Relation	rel;
+
+	if (sequence_seen_at(sequence, position))
+		return true;
+	rel = try_relation_open(sequence, AccessShareLock);
+	return rel && read_position(rel) == position;
 }
 
 /* Store a state of the sequence in a page. */

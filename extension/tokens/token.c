@@ -263,9 +263,9 @@ check_sequence_lasts(Relation sequence)
 
 /* Draw by a reservation. */
 static int64
-draw_anew(Oid sequence)
+draw_anew(void)
 {
-	Relation	rel = relation_open(sequence, AccessShareLock);
+	Relation	rel = member_open(MEMBER_TOKEN_SEQUENCE, AccessShareLock);
 	int64		above = 0;
 	int64		token;
 
@@ -306,7 +306,7 @@ token_draw(void)
 	block = find_block(owner);
 	if (block)
 		token = take_token(block, owner, sequence);
-	return token != NO_TOKEN ? token : draw_anew(sequence);
+	return token != NO_TOKEN ? token : draw_anew();
 }
 
 /*
@@ -413,7 +413,7 @@ tokens_raise(int64 above)
 
 	if (!number_leaves_some(above))
 		return;
-	rel = relation_open(member_relation(MEMBER_TOKEN_SEQUENCE), AccessShareLock);
+	rel = member_open(MEMBER_TOKEN_SEQUENCE, AccessShareLock);
 	if (registry_attach())
 		note_raised(RelationGetRelid(rel), above);
 	(void) sequence_reserve(rel, 1, above);
