@@ -37,7 +37,7 @@ $(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*/*.h) advisory_lock.control Makefi
 # objects that are there.
 BUILT_FOR := $(shell $(PG_CONFIG) --version) $(shell $(PG_CONFIG) --includedir-server) $(CC)
 .built-for: FORCE
-	@echo '$(BUILT_FOR)' | cmp -s - $@ || echo '$(BUILT_FOR)' >$@
+	@[ "$$(cat $@ 2>/dev/null)" = '$(BUILT_FOR)' ] || echo '$(BUILT_FOR)' >$@
 
 FORCE:
 .PHONY: FORCE

@@ -124,7 +124,7 @@ foreach my $length (1024, 1025)
 	is($takes, $length == 1024, '... which is this');
 }
 my $longest = $node->safe_psql('postgres',
-	"SELECT max_val FROM pg_settings WHERE name = 'advisory_lock.lock_delay' AND unit = 'ms'");
+	"LOAD 'advisory_lock'; SELECT max_val FROM pg_settings WHERE name = 'advisory_lock.lock_delay' AND unit = 'ms'");
 is(withlock('x', '--lock-delay', "${longest}ms", '--', 'true')->status, 0, "a delay of $longest ms, the server's longest");
 is(withlock('x', '--lock-delay', ($longest + 1) . 'ms', '--', 'true')->status, 64, '... and one that is longer');
 

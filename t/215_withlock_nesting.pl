@@ -92,4 +92,16 @@ foreach my $nonsense ('', ' ', '@', 'x', '1@', "$$\@", '1@@@', '9999999999999999
 outcome(0, 'names that could be mistaken', ['a@x@b c', @limit], ['b', @limit]);
 outcome(64, '... are known again', ["a\@x\@b c%\n", @limit], ["a\@x\@b c%\n", @limit]);
 
+# --- Crosswise: neither is told of a deadlock, since both sessions are idle
+
+$node->append_conf('postgresql.conf', "deadlock_timeout = '10 ms'");
+$node->reload;
+my @crosswise = map {
+	my ($first, $second) = @$_;
+	start_withlock($first, @limit, '-c', "touch $dir/$first; while [ ! -e $dir/$second ]; do sleep 0.02; done; exec withlock -t 1 $second -- true");
+} [ 'left', 'right' ], [ 'right', 'left' ];
+my @statuses = map { $_->wait } @crosswise;
+ok((grep { $_ == 75 } @statuses), 'one of them gives up when its time is over');
+unlike(join('', map { $_->stderr } @crosswise), qr/deadlock/, '... and none before');
+
 done_testing();

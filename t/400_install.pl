@@ -93,6 +93,12 @@ like(slurp_file("$root/usr/local/lib/pkgconfig/advlock.pc"),
 ok(make('uninstall', "DESTDIR=$root"), 'make uninstall') or diag($err);
 is_deeply([ files_under($root) ], [], 'removes all of it');
 
+# --- The extension alone ---
+
+ok(make('install', 'WITH_CLIENT=no', "DESTDIR=$root"), 'make install without the client') or diag($err);
+is_deeply([ files_under($root) ], [ grep { !m{^/usr/local/} } @installed ], '... has the extension, and nothing else');
+ok(make('uninstall', "DESTDIR=$root"), '... and is removed again') or diag($err);
+
 # --- Objects of another PostgreSQL are not used ---
 
 my $object = 'extension/advisory_lock.o';
