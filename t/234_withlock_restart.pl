@@ -27,7 +27,8 @@ sub gap
 		"trap '' TERM; while :; do date +%s.%N >> $directory/$log; sleep 0.05; done");
 	$holder->wait_command;
 	wait_until { -s "$directory/$log" } 'the command is at work';
-	$node->restart('fast');
+	$node->stop('fast');
+	$node->start;
 	my $next = withlock($log, @how, '-t', '60s', '--', 'date', '+%s.%N');
 	is($next->status, 0, "@how: the next one has its turn");
 	is($holder->wait, 74, '... and the former one has lost the lock');

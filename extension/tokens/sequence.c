@@ -137,23 +137,15 @@ last_reserved(Form_pg_sequence_data data)
 	return data->is_called ? Max(data->last_value, 0) : 0;
 }
 
-/* The last token reserved, 0 before the first; closes the sequence. */
-static int64
-read_position(Relation sequence)
+/* The last token reserved in the database, 0 before the first. */
+int64
+sequence_position(Relation sequence)
 {
 	SequencePage seq = lock_sequence_page(sequence, BUFFER_LOCK_SHARE);
 	int64		position = last_reserved(seq.data);
 
 	UnlockReleaseBuffer(seq.buffer);
-	relation_close(sequence, AccessShareLock);
 	return position;
-}
-
-/* The last token reserved in the database, 0 before the first. */
-int64
-sequence_position(Oid sequence)
-{
-	return read_position(relation_open(sequence, AccessShareLock));
 }
 
 /*
@@ -206,11 +198,16 @@ bool
 sequence_stands_at(Oid sequence, int64 position)
 {
 	Relation	rel;
+	bool		stands;
 
 	if (sequence_seen_at(sequence, position))
 		return true;
 	rel = try_relation_open(sequence, AccessShareLock);
-	return rel && read_position(rel) == position;
+	if (!rel)
+		return false;
+	stands = sequence_position(rel) == position;
+	relation_close(rel, AccessShareLock);
+	return stands;
 }
 
 /* Store a state of the sequence in a page. */

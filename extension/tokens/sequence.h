@@ -12,7 +12,7 @@
 
 #include "utils/relcache.h"
 
-extern int64 sequence_position(Oid sequence);
+extern int64 sequence_position(Relation sequence);
 extern bool sequence_seen_at(Oid sequence, int64 position);
 extern bool sequence_stands_at(Oid sequence, int64 position);
 extern void sequence_prepare(Relation sequence, int64 *above);

@@ -230,7 +230,7 @@ static bool
 draw_from_new_block(Relation sequence, int64 above, int64 *token)
 {
 	Oid			relid = RelationGetRelid(sequence);
-	bool		given_before = sequence_position(relid) > 0;
+	bool		given_before = sequence_position(sequence) > 0;
 	LWLock	   *lock = &registry()->state->token_lock;
 	TokenBlock *block;
 
@@ -328,6 +328,18 @@ token_draw_at_once(void)
 	return token != NO_TOKEN && sequence_seen_at(sequence, last) ? token : NO_TOKEN;
 }
 
+/* Where the sequence of this database stands, and which that is. */
+static int64
+current_position(Oid *sequence)
+{
+	Relation	rel = member_open(MEMBER_TOKEN_SEQUENCE, AccessShareLock);
+	int64		position = sequence_position(rel);
+
+	*sequence = RelationGetRelid(rel);
+	relation_close(rel, AccessShareLock);
+	return position;
+}
+
 /* The last token given, if the position is that. */
 static int64
 last_given(Oid sequence, int64 position)
@@ -355,8 +367,8 @@ last_given(Oid sequence, int64 position)
 bool
 token_was_issued(int64 token)
 {
-	Oid			sequence = member_relation(MEMBER_TOKEN_SEQUENCE);
-	int64		position = sequence_position(sequence);
+	Oid			sequence;
+	int64		position = current_position(&sequence);
 
 	return number_can_be_token(token) &&
 		(token <= last_given(sequence, position) || number_of_the_past(token, position));
@@ -376,7 +388,7 @@ tokens_given_before_start(void)
 
 	if (!block)
 	{
-		given = sequence_position(sequence) > 0;
+		given = current_position(&sequence) > 0;
 		block = find_block_of_database();
 	}
 	if (!block)
@@ -388,14 +400,14 @@ tokens_given_before_start(void)
 
 /* Let a sequence that follows this one in its database know it, too. */
 static void
-note_raised(Oid sequence, int64 above)
+note_raised(Relation sequence, int64 above)
 {
 	bool		given_before = sequence_position(sequence) > 0;
 	LWLock	   *lock = &registry()->state->token_lock;
 	TokenBlock *block;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	block = find_or_make_block(sequence, given_before);
+	block = find_or_make_block(RelationGetRelid(sequence), given_before);
 	if (block)
 		block->above = Max(block->above, above);
 	LWLockRelease(lock);
@@ -415,7 +427,7 @@ tokens_raise(int64 above)
 		return;
 	rel = member_open(MEMBER_TOKEN_SEQUENCE, AccessShareLock);
 	if (registry_attach())
-		note_raised(RelationGetRelid(rel), above);
+		note_raised(rel, above);
 	(void) sequence_reserve(rel, 1, above);
 	relation_close(rel, AccessShareLock);
 }
