@@ -217,10 +217,10 @@ answer(advlock *h, advlock_result r, advl_asked asked)
 	if (asked == ASKED_RELEASE)
 		return end_lease(h, ADVLOCK_CONNECTION, ADVLOCK_OK);
 	(void) renewed(h);
-	if (!lease->releasing)
-		return ADVLOCK_OK;
-	lease->next_at = now_ms();
-	return ADVLOCK_WAITING;
+	/* a renewal that was under way is no answer to what was asked since */
+	if (outcome(lease) == ADVLOCK_WAITING)
+		lease->next_at = now_ms();
+	return outcome(lease);
 }
 
 /* The session has come to a result. */
@@ -242,7 +242,7 @@ go_on(advlock *h, advlock_result r)
 	lease->may_be_released = lease->may_be_released || asked == ASKED_RELEASE;
 	r = failed(h, lease->session);
 	end_exchange(lease);
-	return lease->releasing ? ADVLOCK_WAITING : r;
+	return outcome(lease) == ADVLOCK_WAITING ? ADVLOCK_WAITING : r;
 }
 
 static advlock_result

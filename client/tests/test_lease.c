@@ -183,6 +183,42 @@ run_counts(const char *name, bool lease)
 	advlock_close(h);
 }
 
+/* One turn of the caller's loop, of 10 ms at most. */
+static void
+turn(advlock *h)
+{
+	struct pollfd p = {.fd = advlock_socket(h),.events = advlock_events(h)};
+
+	(void) poll(&p, 1, advlock_wait_ms(h) < 10 ? advlock_wait_ms(h) : 10);
+	check_result(h, advlock_poll(h), ADVLOCK_OK);
+}
+
+/* Whatever a renewal has come to, its answer is not taken for that of a run. */
+static void
+run_meets_renewal(void)
+{
+	advlock    *h = open_ready();
+	advlock_options o = lease_of(1000);
+	bool		extension = advlock_has_extension(h);
+
+	for (int turns = 0; turns < 8 && extension; turns++)
+	{
+		check_result(h, advlock_lock(h, "job", &o), ADVLOCK_OK);
+		check_result(h, advlock_is_due(h, "job", 3600000), ADVLOCK_OK);
+		while (advlock_socket(h) < 0)
+			turn(h);
+		for (int i = 0; i < turns && advlock_socket(h) >= 0; i++)
+			turn(h);
+		check_result(h, advlock_record_run(h, "job"), ADVLOCK_OK);
+		check_string(query("SELECT count(*) FROM advisory_lock.runs", NULL), "1");
+		check_result(h, advlock_unlock(h, "job"), ADVLOCK_OK);
+		query("DELETE FROM advisory_lock.runs", NULL);
+		advlock_close(h);
+		h = open_ready();
+	}
+	advlock_close(h);
+}
+
 static void
 runs_are_recorded(void)
 {
@@ -205,6 +241,7 @@ const test_case lease_tests[] = {
 	{"lease_arguments", "any", lease_arguments},
 	{"lease_is_held", "any", lease_is_held},
 	{"lease_ends", "any", lease_ends},
+	{"run_meets_renewal", "any", run_meets_renewal},
 	{"runs_are_recorded", "any", runs_are_recorded},
 	{0}
 };
