@@ -128,7 +128,7 @@ my @calls = $header =~ /^extern [^;]*?\b(advlock_\w+)\(/mg;
 my @constants = ($header =~ /^\s*(ADVLOCK_[A-Z_]+) = \d/mg, $header =~ /^#define (ADVLOCK_[A-Z_]+) /mg);
 my %code = map { $_ => 1 } map { /(\w+)/g } map { /`([^`]+)`/g } $document{'doc/libadvlock.md'} =~ /^\|.*\|$/mg;
 is(join(' ', grep { !$code{$_} } @calls), '', 'every call is in a table');
-is(join(' ', grep { !$document{'doc/libadvlock.md'} =~ /\b$_\b/ } grep { $document{'doc/libadvlock.md'} !~ /`$_`/ } @constants),
+is(join(' ', grep { $document{'doc/libadvlock.md'} !~ /\b$_\b/ } @constants),
 	'', 'every constant is documented');
 my @fields = map { s{/\*.*?\*/}{}sgr =~ /(\w+)(?:\[\d+\])?;/g } $header =~ /^typedef struct \w+\n\{(.*?)^\}/msg;
 is(join(' ', grep { !$code{$_} } grep { $_ ne 'reserved' } @fields), '', 'every field is in a table');

@@ -131,8 +131,12 @@ sub run
 		$text =~ s/\Q$_\E/$stands_for{$_}/g foreach sort keys %stands_for;
 		$self->make_programs($text) if $block->{language} =~ /^(sh|console)$/;
 		my $run = $block->{word} ? \&keep_file : $kind{ $block->{language} };
-		my $good = $run && $run->($self, $text, $block);
-		ok($good, $name) or diag $self->{said} // 'unknown language';
+	  SKIP:
+		{
+			skip 'pkg-config is not installed', 1 if $text =~ /pkg-config/ and missing_program('pkg-config');
+			my $good = $run && $run->($self, $text, $block);
+			ok($good, $name) or diag $self->{said} // 'unknown language';
+		}
 	}
 	return;
 }
