@@ -7,8 +7,10 @@
  * name always is the same: so it is found by the bytes of the argument, before
  * those are copied, checked, converted or hashed.
  *
- * A name has a place in any of the ways of its set.  The next to be replaced
- * in a set is the one that came into it first.
+ * A name has a place in any of the ways of its set.  When all are taken, any of
+ * those there makes way: not the oldest, or a session that uses one name more
+ * than there are ways, in turn, would find none of them.  If many have to make
+ * way, then there is room for more, up to a limit.
  *
  * Copyright (c) 2026 the advisory_lock authors
  *
@@ -16,20 +18,28 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "base/known.h"
 
-#define SETS 16					/* a power of 2 */
+/* Powers of 2.  Most sessions use few names; memory for the most is 1.3 MB. */
+#define FEW_SETS 16
+#define MOST_SETS 1024
+#define GROWTH 8
 #define WAYS 8
 
-typedef struct KnownSet
-{
-	KnownName	ways[WAYS];
-	int			next;			/* to be replaced */
-} KnownSet;
+static uint64 few_hashes[FEW_SETS * WAYS];
+static KnownName few_names[FEW_SETS * WAYS];
 
-static KnownSet sets[SETS];
+/* Side by side, to be looked through at once; 0: no name */
+static uint64 *hashes = few_hashes;
+static KnownName *names = few_names;
+static int	sets = FEW_SETS;
 
-KnownName  *known_last = &sets[0].ways[0];
+/* How many names have made way for others since there was room for so many */
+static uint32 replaced = 0;
+
+KnownName  *known_last = &few_names[0];
 
 /* Names are short, and what they differ in may be anywhere in them. */
 static uint64
@@ -47,14 +57,58 @@ hash_name(const char *name, int length)
 	}
 	for (; length > 0; name++, length--)
 		hash = (hash ^ (uint8) *name) * odd;
-	return hash;
+	return hash | 1;
 }
 
-/* By the upper bits, in which all bytes have a share. */
-static KnownSet *
-set_of(uint64 hash)
+/* The first way of its set: by the upper bits, in which all bytes have a share. */
+static int
+first_way(uint64 hash)
 {
-	return &sets[hash >> 32 & (SETS - 1)];
+	return (hash >> 32 & (sets - 1)) * WAYS;
+}
+
+/*
+ * Make room for more names, if there is memory for it.  What was remembered is
+ * not any more, but stays where it is: there may be pointers to it.
+ */
+static void
+grow(void)
+{
+	int			ways = GROWTH * sets * WAYS;
+	uint64	   *more_hashes = MemoryContextAllocExtended(TopMemoryContext, ways * sizeof(uint64),
+														 MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	KnownName  *more_names = MemoryContextAllocExtended(TopMemoryContext, ways * sizeof(KnownName),
+														MCXT_ALLOC_NO_OOM);
+
+	replaced = 0;
+	if (more_hashes && more_names)
+	{
+		hashes = more_hashes;
+		names = more_names;
+		sets *= GROWTH;
+		return;
+	}
+	if (more_hashes)
+		pfree(more_hashes);
+	if (more_names)
+		pfree(more_names);
+}
+
+/* The way for a new name. */
+static int
+way_for(uint64 hash)
+{
+	int			first;
+
+	if (replaced > (uint32) sets * WAYS && sets < MOST_SETS)
+		grow();
+	first = first_way(hash);
+	for (int i = first; i < first + WAYS; i++)
+	{
+		if (hashes[i] == 0)
+			return i;
+	}
+	return first + replaced++ % WAYS;
 }
 
 /* The lock of a name that is remembered, until it is replaced; or NULL. */
@@ -62,18 +116,18 @@ const NamedLock *
 find_known_name(const char *name, int length)
 {
 	uint64		hash;
-	KnownName  *ways;
+	int			first;
 
 	if (length == 0 || length > KNOWN_NAME_BYTES)
 		return NULL;
 	hash = hash_name(name, length);
-	ways = set_of(hash)->ways;
-	for (KnownName *known = ways; known < ways + WAYS; known++)
+	first = first_way(hash);
+	for (int i = first; i < first + WAYS; i++)
 	{
-		if (known->hash == hash && is_known_name(known, name, length))
+		if (hashes[i] == hash && is_known_name(&names[i], name, length))
 		{
-			known_last = known;
-			return &known->lock;
+			known_last = &names[i];
+			return &known_last->lock;
 		}
 	}
 	return NULL;
@@ -87,15 +141,15 @@ NameHints *
 remember_name(const char *name, int length, const NamedLock *lock)
 {
 	uint64		hash;
-	KnownSet   *set;
+	int			way;
 
 	if (length > KNOWN_NAME_BYTES)
 		return NULL;
 	hash = hash_name(name, length);
-	set = set_of(hash);
-	known_last = &set->ways[set->next];
-	set->next = (set->next + 1) % WAYS;
-	*known_last = (KnownName) {.length = length, .hash = hash, .lock = *lock};
+	way = way_for(hash);
+	hashes[way] = hash;
+	known_last = &names[way];
+	*known_last = (KnownName) {.length = length, .lock = *lock};
 	memcpy(known_last->name, name, length);
 	known_last->lock.name = known_last->name;
 	known_last->lock.hints = &known_last->hints;

@@ -20,7 +20,6 @@ typedef struct KnownName
 {
 	char		name[KNOWN_NAME_BYTES + 1]; /* in the database encoding */
 	int			length;			/* 0: none */
-	uint64		hash;
 	NamedLock	lock;			/* points to name and hints */
 	NameHints	hints;
 } KnownName;

@@ -35,8 +35,9 @@
 /* No sweep below this number of entries in use */
 #define MIN_SWEEP_SIZE 64
 
-/* Entries kept of locks that were released */
-#define RELEASED_KEPT 128
+/* Entries kept of locks that were released: as many as were in use at once */
+#define LEAST_RELEASED_KEPT 128
+#define MOST_RELEASED_KEPT 8192
 
 static HTAB *held_locks = NULL;
 
@@ -45,6 +46,7 @@ static dlist_head in_use = DLIST_STATIC_INIT(in_use);
 static dlist_head released = DLIST_STATIC_INIT(released);
 static long count_in_use = 0;
 static long count_released = 0;
+static long released_kept = LEAST_RELEASED_KEPT;
 
 static long sweep_size = MIN_SWEEP_SIZE;
 
@@ -144,7 +146,7 @@ forget(HeldLock *held)
 	dlist_delete(&held->node);
 	dlist_push_head(&released, &held->node);
 	count_in_use--;
-	if (++count_released > RELEASED_KEPT)
+	if (++count_released > released_kept)
 		remove_entry(dlist_tail_element(HeldLock, node, &released));
 }
 
@@ -157,7 +159,8 @@ use(HeldLock *held)
 	dlist_delete(&held->node);
 	dlist_push_head(&in_use, &held->node);
 	count_released--;
-	count_in_use++;
+	if (++count_in_use > released_kept && count_in_use <= MOST_RELEASED_KEPT)
+		released_kept = count_in_use;
 }
 
 /* Forget the entry unless the lock is held. */

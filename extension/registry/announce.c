@@ -71,16 +71,15 @@ has_namesake(Registry *reg, Place place)
 static void
 put_label(Registry *reg, const NamedLock *lock, Label contents)
 {
-	Label	   *label = label_enter(reg, &lock->id);
-	Place		unpin = contents.place;
+	Label	   *label = label_find(reg, &lock->id.key);
+	Place		unpin = label ? label->place : 0;
 
+	contents.name = lock->id;
+	contents.role = GetUserId();
 	if (label)
-	{
-		unpin = label->place;
-		contents.name = lock->id;
-		contents.role = GetUserId();
 		label_write(reg, label, &contents);
-	}
+	else if (!label_put(reg, &contents))
+		unpin = contents.place;
 	name_unpin(reg, unpin);
 }
 
@@ -193,24 +192,26 @@ announce_acquired(const NamedLock *lock, int64 token, bool held, bool waited)
 /*
  * The same of a lock of which this session tells nothing yet, where the name is
  * known and no other has its key.  False where that is not so, or there is no
- * room on the board: then nothing was announced.
+ * room for a label: then nothing was announced.
  */
 bool
 announce_acquired_at_once(const NamedLock *lock, int64 token)
 {
 	Registry   *reg = tracking_registry();
 	Place		place = reg ? name_pin_known(reg, lock) : 0;
-	TimestampTz now;
+	Label		label = {
+		.name = lock->id, .place = place, .role = GetUserId(), .token = token
+	};
 
 	if (place == 0)
 		return false;
-	now = GetCurrentTimestamp();
-	if (has_namesake(reg, place) || !label_put_on_board(&lock->id, place, now, token))
+	label.acquired_at = GetCurrentTimestamp();
+	if (has_namesake(reg, place) || !label_put(reg, &label))
 	{
 		name_unpin(reg, place);
 		return false;
 	}
-	count_acquisition(name_in(reg, place), now);
+	count_acquisition(name_in(reg, place), label.acquired_at);
 	return true;
 }
 

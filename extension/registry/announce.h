@@ -42,8 +42,7 @@ extern bool await_permit_release(int ms);
 static inline bool
 can_announce_at_once(const NamedLock *lock)
 {
-	return track && registry() && lock->hints && lock->hints->place != 0 &&
-		labels_on_board < LABELS_ON_BOARD;
+	return track && registry() && lock->hints && lock->hints->place != 0;
 }
 
 #endif							/* ANNOUNCE_H */

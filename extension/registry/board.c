@@ -27,8 +27,11 @@ static BoardRow *my_row = NULL;
 static Label *last_written = NULL;
 
 /* Labels of this session on the board, and in the table */
-int			labels_on_board = 0;
+static int	labels_on_board = 0;
 static int	labels_in_table = 0;
+
+/* What the keys of the labels on the board differ in, to be looked through at once */
+static int32 prints_on_board[LABELS_ON_BOARD];
 
 static bool
 on_board(const Label *label)
@@ -97,24 +100,41 @@ find_own_in_table(Registry *reg, const LockKey *key)
 	return label;
 }
 
-static pg_noinline Label *
-search_labels(Registry *reg, const LockKey *key)
+static int32
+print_of(const LockKey *key)
 {
+	return key->key1 ^ key->key2;
+}
+
+static pg_noinline Label *
+search_board(const LockKey *key)
+{
+	int32		print = print_of(key);
+
 	for (int i = 0; i < LABELS_ON_BOARD && labels_on_board > 0; i++)
 	{
-		if (is_about(&my_row->labels[i], key, MyProcPid))
+		if (prints_on_board[i] == print && is_about(&my_row->labels[i], key, MyProcPid))
 			return &my_row->labels[i];
 	}
-	return labels_in_table > 0 ? find_own_in_table(reg, key) : NULL;
+	return NULL;
+}
+
+/* This session's label for a key on the board, or NULL. */
+static inline Label *
+find_own_on_board(const LockKey *key)
+{
+	if (last_written && is_about(last_written, key, MyProcPid))
+		return last_written;
+	return search_board(key);
 }
 
 /* This session's label for a key, or NULL. */
 Label *
 label_find(Registry *reg, const LockKey *key)
 {
-	if (last_written && is_about(last_written, key, MyProcPid))
-		return last_written;
-	return search_labels(reg, key);
+	Label	   *label = find_own_on_board(key);
+
+	return label || labels_in_table == 0 ? label : find_own_in_table(reg, key);
 }
 
 /* A free place on the board, or NULL; most often the one that was left last. */
@@ -123,7 +143,7 @@ free_on_board(void)
 {
 	if (last_written && last_written->pid == 0)
 		return last_written;
-	for (int i = 0; my_row && i < LABELS_ON_BOARD; i++)
+	for (int i = 0; my_row && labels_on_board < LABELS_ON_BOARD && i < LABELS_ON_BOARD; i++)
 	{
 		if (my_row->labels[i].pid == 0)
 			return &my_row->labels[i];
@@ -131,45 +151,35 @@ free_on_board(void)
 	return NULL;
 }
 
-/* A new label in the table, or NULL when it is full. */
-static Label *
-enter_in_table(Registry *reg, const NameId *name)
+static void
+fill(Label *label, const Label *contents)
 {
-	LWLock	   *lock = partition_lock(reg, label_hash(&name->key));
+	label->pid = MyProcPid;
+	label->name = contents->name;
+	label->place = contents->place;
+	label->role = contents->role;
+	label->acquired_at = contents->acquired_at;
+	label->delayed_until = contents->delayed_until;
+	label->delay_reason = contents->delay_reason;
+	label->token = contents->token;
+}
+
+/* Put up a label in the table; false when it is full. */
+static pg_noinline bool
+put_in_table(Registry *reg, const Label *contents)
+{
+	uint32		hash = label_hash(&contents->name.key);
+	LWLock	   *lock = partition_lock(reg, hash);
 	Label	   *label = table_take(&reg->labels);
 
 	if (!label)
-		return NULL;
-	label->name = *name;
-	label->pid = MyProcPid;
-	label->place = 0;
-	label->role = GetUserId();
-	label->token = 0;
-	label->acquired_at = label->delayed_until = 0;
-	label->delay_reason = NOT_DELAYED;
+		return false;
+	fill(label, contents);
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	table_link(&reg->labels, label, label_hash(&name->key));
+	table_link(&reg->labels, label, hash);
 	LWLockRelease(lock);
 	labels_in_table++;
-	return label;
-}
-
-/*
- * This session's label for the key of a name, made if need be, to be written
- * next; NULL if there is no room for one.
- */
-Label *
-label_enter(Registry *reg, const NameId *name)
-{
-	Label	   *label = label_find(reg, &name->key);
-
-	if (label || !my_row)
-		return label;
-	label = free_on_board();
-	if (!label)
-		return enter_in_table(reg, name);
-	label->place = 0;
-	return label;
+	return true;
 }
 
 /* Nobody reads the label from here until the end and is content with it. */
@@ -227,50 +237,36 @@ board_open(Registry *reg)
 	pg_atomic_write_u32(&my_row->pid, MyProcPid);
 }
 
-/* Write what a label says.  Of the contents, link, sequence and pid are not used. */
+/*
+ * Write what a label of this session says, in place of what it said of the same
+ * lock.  Of the contents, link, sequence and pid are not used.
+ */
 void
 label_write(Registry *reg, Label *label, const Label *contents)
 {
 	if (on_board(label))
-	{
 		last_written = label;
-		if (label->pid == 0)
-			labels_on_board++;
-	}
 	begin_write(reg, label);
-	label->pid = MyProcPid;
-	label->name = contents->name;
-	label->place = contents->place;
-	label->role = contents->role;
-	label->acquired_at = contents->acquired_at;
-	label->delayed_until = contents->delayed_until;
-	label->delay_reason = contents->delay_reason;
-	label->token = contents->token;
+	fill(label, contents);
 	end_write(reg, label);
 }
 
 /*
- * Write a label on the board for a lock that was acquired, and for which there
- * is none.  False, without one, if there is no room.
+ * Put up a label for a lock for which this session has none.  False, without
+ * one, if there is no room.
  */
 bool
-label_put_on_board(const NameId *name, Place place, TimestampTz acquired_at, int64 token)
+label_put(Registry *reg, const Label *contents)
 {
 	Label	   *label = free_on_board();
 
 	if (!label)
-		return false;
+		return my_row && put_in_table(reg, contents);
+	prints_on_board[label - my_row->labels] = print_of(&contents->name.key);
 	last_written = label;
 	labels_on_board++;
 	begin_write_on_board(label);
-	label->pid = MyProcPid;
-	label->name = *name;
-	label->place = place;
-	label->role = GetUserId();
-	label->acquired_at = acquired_at;
-	label->delayed_until = 0;
-	label->delay_reason = NOT_DELAYED;
-	label->token = token;
+	fill(label, contents);
 	end_write_on_board(label);
 	return true;
 }
@@ -285,12 +281,10 @@ remove_from_board(Label *label)
 	labels_on_board--;
 }
 
-static pg_noinline void
-remove_from_table(Registry *reg, Label *label)
+/* Its partition is locked, and is not any more afterwards. */
+static void
+remove_from_table(Registry *reg, Label *label, LWLock *lock)
 {
-	LWLock	   *lock = partition_lock(reg, label->link.hash);
-
-	LWLockAcquire(lock, LW_EXCLUSIVE);
 	label->pid = 0;
 	table_unlink(&reg->labels, label);
 	LWLockRelease(lock);
@@ -307,7 +301,31 @@ label_remove(Registry *reg, Label *label)
 	if (on_board(label))
 		remove_from_board(label);
 	else
-		remove_from_table(reg, label);
+	{
+		LWLock	   *lock = partition_lock(reg, label->link.hash);
+
+		LWLockAcquire(lock, LW_EXCLUSIVE);
+		remove_from_table(reg, label, lock);
+	}
+	return place;
+}
+
+static pg_noinline Place
+take_down_in_table(Registry *reg, const LockKey *key)
+{
+	LWLock	   *lock = partition_lock(reg, label_hash(key));
+	Label	   *label;
+	Place		place;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	label = find_in_table(reg, key, MyProcPid);
+	if (!label)
+	{
+		LWLockRelease(lock);
+		return 0;
+	}
+	place = label->place;
+	remove_from_table(reg, label, lock);
 	return place;
 }
 
@@ -315,9 +333,12 @@ label_remove(Registry *reg, Label *label)
 Place
 label_take_down(Registry *reg, const LockKey *key)
 {
-	Label	   *label = label_find(reg, key);
+	Label	   *label = find_own_on_board(key);
 
-	return label ? label_remove(reg, label) : 0;
+	if (!label)
+		return labels_in_table == 0 ? 0 : take_down_in_table(reg, key);
+	remove_from_board(label);
+	return label->place;
 }
 
 /* === Reading === */

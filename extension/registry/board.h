@@ -12,13 +12,10 @@
 
 #include "registry/registry.h"
 
-extern int	labels_on_board;
-
 extern void board_open(Registry *reg);
 extern Label *label_find(Registry *reg, const LockKey *key);
-extern Label *label_enter(Registry *reg, const NameId *name);
 extern void label_write(Registry *reg, Label *label, const Label *contents);
-extern bool label_put_on_board(const NameId *name, Place place, TimestampTz acquired_at, int64 token);
+extern bool label_put(Registry *reg, const Label *contents);
 extern Place label_remove(Registry *reg, Label *label);
 extern Place label_take_down(Registry *reg, const LockKey *key);
 extern bool label_copy(Registry *reg, const LockKey *key, int pid, Label *copy);
