@@ -156,9 +156,12 @@ sub trouble
 {
 	my ($walk) = @_;
 	my $session = session($node);
+	my $pid = $session->pid;
 	my $trouble = trouble_on($session, $walk);
 
+	# what it holds must not be in the way of the next
 	$session->quit;
+	wait_until { $other->query("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid") eq '0' } 'the session is gone';
 	return $trouble;
 }
 

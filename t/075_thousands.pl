@@ -60,6 +60,8 @@ EOT
 	'0', 'whose keys are the same as ever');
 is($observer->query('SELECT count(*) FROM advisory_lock.locks'), '0', 'none is left');
 
+cmp_ok($observer->query("SELECT count(*) FROM advisory_lock.stats WHERE name ~ '^n'"), '<', 5000, 'names that are held no more make way');
+
 # Thousands of labels are taken down by a session that is terminated.
 $session->query("SELECT count(advisory_lock.lock('n' || i)) FROM generate_series(1, 9000) i");
 $observer->query('SELECT pg_terminate_backend(' . $session->pid . ')');

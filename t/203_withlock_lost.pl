@@ -63,7 +63,8 @@ foreach my $round (1 .. 10)
 	'the second one waits';
 	$node->safe_psql('postgres', "SELECT advisory_lock.terminate_holders('a')");
 	$second->wait;
-	is($first->wait, 74, "round $round: 74, not the status of the command") if $round == 1;
+	my $status = $first->wait;
+	is($status, 74, "round $round: 74, not the status of the command") if $round == 1;
 	my ($end) = $first->stdout =~ /end (\S+)/;
 	my ($start) = $second->stdout =~ /begin (\S+)/;
 	$worst = $end - $start if $end - $start > $worst;

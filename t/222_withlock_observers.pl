@@ -154,7 +154,7 @@ foreach my $name (sort keys %escaped)
 }
 SKIP:
 {
-	skip 'a role cannot have a newline in its name', 1 if $node->pg_version >= 19;
+	skip 'a role cannot have a newline in its name', 1 if $node->pg_version >= '19devel';
 	my $role = qq("two\nlines");
 	$node->safe_psql('postgres', "CREATE ROLE $role LOGIN; GRANT USAGE ON SCHEMA advisory_lock TO $role");
 	my $odd = start_withlock('x', @no_delay, '-U', "two\nlines", '--', 'sleep', '1000');
