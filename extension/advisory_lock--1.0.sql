@@ -332,13 +332,6 @@ ALTER TABLE advisory_lock.leases ENABLE REPLICA TRIGGER replace_row;
 ALTER TABLE advisory_lock.lease_queue ENABLE REPLICA TRIGGER replace_row;
 ALTER TABLE advisory_lock.runs ENABLE REPLICA TRIGGER replace_row;
 
-CREATE FUNCTION advisory_lock.known_leases(OUT name text, OUT key1 integer, OUT key2 integer, OUT one_bigint boolean, OUT token bigint,
-							 OUT held_by text, OUT acquired_at timestamp with time zone, OUT expires_at timestamp with time zone)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'advisory_lock_known_leases'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.known_leases() IS 'leases that are not over; for the view advisory_lock.locks';
-
 CREATE FUNCTION advisory_lock.terminate_holders(name text)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'advisory_lock_terminate_holders'
@@ -654,30 +647,8 @@ AS 'MODULE_PATHNAME', 'advisory_lock_acquire_many'
 LANGUAGE C;
 COMMENT ON PROCEDURE advisory_lock.acquire_many(text[], interval, INOUT bigint[]) IS 'acquire several session-level locks, all or none, waiting without a snapshot; the tokens are NULL when the time ran out';
 
--- The views.  Rows of locks are those of pg_locks, so nothing can make them
--- wrong; the registry adds what it knows.
-
-CREATE FUNCTION advisory_lock.label(key1 integer, key2 integer, pid integer, one_bigint boolean,
-					  OUT name text, OUT acquired_at timestamp with time zone,
-					  OUT delayed_until timestamp with time zone, OUT token bigint,
-					  OUT delay_reason text)
-RETURNS record
-AS 'MODULE_PATHNAME', 'advisory_lock_label'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.label(integer, integer, integer, boolean) IS 'what is known of a lock of a session; for the view advisory_lock.locks';
-
-CREATE FUNCTION advisory_lock.delayed_names(OUT name text, OUT key1 integer, OUT key2 integer,
-							  OUT delayed_until timestamp with time zone, OUT one_bigint boolean)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'advisory_lock_delayed_names'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.delayed_names() IS 'names kept off after their holder was lost; for the view advisory_lock.locks';
-
-CREATE FUNCTION advisory_lock.permit_waiters(OUT pid integer, OUT key1 integer, OUT key2 integer, OUT blocked_by integer[])
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'advisory_lock_permit_waiters'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.permit_waiters() IS 'who waits at the head of a permit queue, and for whom; for the view advisory_lock.locks';
+-- The views.  Rows of locks are those of the live lock table, so nothing can
+-- make them wrong; the registry adds what it knows.
 
 CREATE FUNCTION advisory_lock.name_statistics(OUT name text, OUT acquisitions bigint, OUT waits bigint, OUT timeouts bigint,
 								OUT total_wait_time double precision, OUT max_wait_time double precision,
@@ -736,7 +707,7 @@ CREATE FUNCTION advisory_lock.labels(OUT key1 integer, OUT key2 integer, OUT one
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'advisory_lock_labels'
 LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION advisory_lock.labels() IS 'labels of keys; for the view advisory_lock.locks';
+COMMENT ON FUNCTION advisory_lock.labels() IS 'labels of keys; for the view advisory_lock.stats';
 
 CREATE FUNCTION advisory_lock.keys_of_tools(OUT tool text, OUT key bigint, OUT key1 integer, OUT key2 integer,
 							  OUT schema_name name)
@@ -745,54 +716,35 @@ AS 'MODULE_PATHNAME', 'advisory_lock_keys_of_tools'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION advisory_lock.keys_of_tools() IS 'keys by which other programs lock; for the view advisory_lock.known_keys';
 
+CREATE FUNCTION advisory_lock.lock_rows(OUT name text, OUT mode text, OUT granted boolean, OUT pid integer,
+						  OUT usename name, OUT application_name text, OUT client_addr inet,
+						  OUT acquired_at timestamp with time zone,
+						  OUT waiting_since timestamp with time zone,
+						  OUT token bigint, OUT blocked_by integer[], OUT key1 integer, OUT key2 integer,
+						  OUT delayed_until timestamp with time zone, OUT delay_reason text,
+						  OUT key bigint, OUT held_by text, OUT expires_at timestamp with time zone,
+						  OUT queued boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'advisory_lock_lock_rows'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.lock_rows() IS 'who holds or awaits which lock; for the view advisory_lock.locks';
+
+CREATE FUNCTION advisory_lock.blockers(pid integer)
+RETURNS integer[]
+AS 'MODULE_PATHNAME', 'advisory_lock_blockers'
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION advisory_lock.blockers(integer) IS 'as pg_blocking_pids(), but left out where it is not asked for; for the view advisory_lock.locks';
+
+-- What costs more than the rest is called here, and only for who reads that
+-- column: so it is not volatile, see the planner's is_simple_subquery().
 CREATE VIEW advisory_lock.locks WITH (security_invoker = true) AS
-SELECT COALESCE(label.name, given.label) AS name,
-	   CASE l.mode WHEN 'ShareLock' THEN 'shared' ELSE 'exclusive' END AS mode,
-	   l.granted AND (label.delayed_until IS NULL OR l.mode = 'ShareLock' AND label.acquired_at IS NOT NULL) AS granted,
-	   l.pid,
-	   a.usename,
-	   a.application_name,
-	   a.client_addr,
-	   label.acquired_at,
-	   l.waitstart AS waiting_since,
-	   label.token,
-	   CASE WHEN NOT l.granted THEN pg_catalog.pg_blocking_pids(l.pid) ELSE w.blocked_by END AS blocked_by,
-	   CASE WHEN NOT k.one_bigint THEN k.key1 END AS key1,
-	   CASE WHEN NOT k.one_bigint THEN k.key2 END AS key2,
-	   label.delayed_until,
-	   label.delay_reason,
-	   CASE WHEN k.one_bigint THEN l.classid::bigint << 32 | l.objid::bigint END AS key,
-	   CASE WHEN k.one_bigint THEN advisory_lock.tool(l.classid::bigint << 32 | l.objid::bigint)
-			ELSE advisory_lock.tool(k.key1, k.key2) END AS tool,
-	   NULL::text AS held_by,
-	   NULL::timestamp with time zone AS expires_at
-  FROM pg_catalog.pg_locks l
-	   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-	   CROSS JOIN LATERAL (SELECT l.classid::bigint::bit(32)::integer AS key1,
-								  l.objid::bigint::bit(32)::integer AS key2,
-								  l.objsubid = 1 AS one_bigint) k
-	   CROSS JOIN LATERAL advisory_lock.label(k.key1, k.key2, l.pid, k.one_bigint) label
-	   LEFT JOIN advisory_lock.permit_waiters() w ON w.pid = l.pid AND w.key1 = k.key1 AND w.key2 = k.key2 AND NOT k.one_bigint
-	   LEFT JOIN advisory_lock.labels() given ON given.key1 = k.key1 AND given.key2 = k.key2 AND given.one_bigint = k.one_bigint
- WHERE l.locktype = 'advisory'
-   AND l.objsubid IN (1, 2)
-   AND l.mode IN ('ExclusiveLock', 'ShareLock')
-   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
- UNION ALL
-SELECT COALESCE(o.name, given.label), 'exclusive', true, NULL, NULL, NULL, NULL, o.acquired_at, NULL, o.token, NULL,
-	   CASE WHEN NOT o.one_bigint THEN o.key1 END,
-	   CASE WHEN NOT o.one_bigint THEN o.key2 END,
-	   o.delayed_until, o.delay_reason, k.key,
-	   CASE WHEN o.one_bigint THEN advisory_lock.tool(k.key) ELSE advisory_lock.tool(o.key1, o.key2) END,
-	   o.held_by, o.expires_at
-  FROM (SELECT name, key1, key2, one_bigint, NULL::timestamp with time zone AS acquired_at, NULL::bigint AS token,
-			   delayed_until, 'holder lost' AS delay_reason, NULL::text AS held_by, NULL::timestamp with time zone AS expires_at
-		  FROM advisory_lock.delayed_names()
-		 UNION ALL
-		SELECT name, key1, key2, one_bigint, acquired_at, token, NULL, NULL, held_by, expires_at
-		  FROM advisory_lock.known_leases()) o
-	   CROSS JOIN LATERAL (SELECT CASE WHEN o.one_bigint THEN o.key1::bigint << 32 | (o.key2::bigint & 4294967295) END AS key) k
-	   LEFT JOIN advisory_lock.labels() given ON given.key1 = o.key1 AND given.key2 = o.key2 AND given.one_bigint = o.one_bigint;
+SELECT l.name, l.mode, l.granted, l.pid, l.usename, l.application_name, l.client_addr,
+	   l.acquired_at, l.waiting_since, l.token,
+	   CASE WHEN l.queued THEN advisory_lock.blockers(l.pid) ELSE l.blocked_by END AS blocked_by,
+	   l.key1, l.key2, l.delayed_until, l.delay_reason, l.key,
+	   COALESCE(advisory_lock.tool(l.key), advisory_lock.tool(l.key1, l.key2)) AS tool,
+	   l.held_by, l.expires_at
+  FROM advisory_lock.lock_rows() l;
 COMMENT ON VIEW advisory_lock.locks IS 'who holds or awaits which lock, by name or by key';
 
 CREATE VIEW advisory_lock.stats WITH (security_invoker = true) AS

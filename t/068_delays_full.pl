@@ -81,7 +81,7 @@ sub lose_shared
 	return;
 }
 
-$observer->query('SELECT advisory_lock.terminate_holders(key1, key2) FROM advisory_lock.delayed_names()');
+$observer->query('SELECT advisory_lock.terminate_holders(key1, key2) FROM advisory_lock.locks WHERE pid IS NULL');
 lose_shared('shared 1', modest => '30min', other => '1h');
 lose_shared('shared 2', modest => '1h', other => '30min');
 foreach my $name ('shared 1', 'shared 2')
@@ -113,7 +113,7 @@ CREATE INDEX ON greedy.t (greedy.lock(i));
 INSERT INTO greedy.t SELECT generate_series(1, 100);
 RESET ROLE;
 EOT
-my $left = "FROM advisory_lock.delayed_names() JOIN advisory_lock.key('by autovacuum') USING (key1, key2)";
+my $left = "FROM advisory_lock.locks JOIN advisory_lock.key('by autovacuum') USING (key1, key2) WHERE pid IS NULL";
 wait_until { $observer->query("SELECT count(*) $left") ne '0' } 'a process of no role has left a delay';
 $observer->query('SET ROLE modest');
 is($observer->sqlstate_of("SELECT advisory_lock.terminate_holders('by autovacuum')"), '42501',

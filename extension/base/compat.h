@@ -12,9 +12,12 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
 #include "storage/buf_internals.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
+#include "utils/acl.h"
 #include "utils/backend_status.h"
 #include "utils/rel.h"
 
@@ -209,6 +212,30 @@ backend_status_by_index(int index)
 #endif
 
 	return local ? &local->backendStatus : NULL;
+}
+
+/* PostgreSQL 16 names backends in another way, for pg_stat_get_backend_client_addr(). */
+static inline int
+backend_id_by_index(int index)
+{
+#if PG_VERSION_NUM >= 170000
+	return pgstat_get_local_beentry_by_index(index)->proc_number;
+#elif PG_VERSION_NUM >= 160000
+	return pgstat_get_local_beentry_by_index(index)->backend_id;
+#else
+	return index;
+#endif
+}
+
+/* PostgreSQL 16 has one function for all kinds of objects. */
+static inline AclResult
+may_call(Oid function)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+	return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
 }
 
 #endif							/* COMPAT_H */

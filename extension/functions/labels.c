@@ -23,6 +23,7 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
@@ -30,11 +31,14 @@
 #include "base/owner.h"
 #include "base/title.h"
 #include "functions/arguments.h"
+#include "functions/labels.h"
 #include "functions/row.h"
 #include "functions/visible.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_label_key);
 PG_FUNCTION_INFO_V1(advisory_lock_labels);
+
+#define FIRST_SIZE 64
 
 /* Of key_labels; labels() returns those before. */
 #define OWNER_COLUMN 5
@@ -140,15 +144,62 @@ advisory_lock_label_key(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A label that was given to a key, or why it is not shown */
+typedef struct KeyLabel
+{
+	LockKey		key;			/* hash key, must be first */
+	Datum		label;			/* text */
+} KeyLabel;
+
+typedef void (*KeyLabelVisitor) (const KeyLabel *label, void *arg);
+
 static void
-put_label(ReturnSetInfo *rsinfo, HeapTuple row, TupleDesc columns)
+visit_label(HeapTuple row, TupleDesc columns, KeyLabelVisitor visit, void *arg)
 {
 	Datum		values[OWNER_COLUMN];
 	bool		nulls[OWNER_COLUMN];
+	KeyLabel	label;
 
 	heap_deform_tuple(row, columns, values, nulls);
+	label.key = (LockKey) {
+		DatumGetInt32(values[0]), DatumGetInt32(values[1]),
+		DatumGetBool(values[2]) ? KEY_BIGINT : KEY_PAIR
+	};
+	label.label = values[3];
 	if (!may_see_names_of(role_named(NameStr(*DatumGetName(values[OWNER_COLUMN - 1])))))
-		set_name_column(&values[3], &nulls[3], "", false);
+		set_name_column(&label.label, &nulls[3], "", false);
+	visit(&label, arg);
+}
+
+/*
+ * Reads the table without rights on it, which callers do not have, and without
+ * a lock that a standby could not give.
+ */
+static void
+visit_labels(KeyLabelVisitor visit, void *arg)
+{
+	Relation	rel = member_open(MEMBER_KEY_LABELS, AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	member_check_columns(MEMBER_KEY_LABELS, RelationGetDescr(rel), column_types, OWNER_COLUMN);
+	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	while ((row = systable_getnext(scan)) != NULL)
+		visit_label(row, RelationGetDescr(rel), visit, arg);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+static void
+put_label(const KeyLabel *label, void *arg)
+{
+	ReturnSetInfo *rsinfo = arg;
+	Datum		values[] = {
+		Int32GetDatum(label->key.key1), Int32GetDatum(label->key.key2),
+		BoolGetDatum(label->key.kind == KEY_BIGINT), label->label
+	};
+	bool		nulls[lengthof(values)] = {false};
+
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -156,23 +207,43 @@ put_label(ReturnSetInfo *rsinfo, HeapTuple row, TupleDesc columns)
  * labels(OUT key1 integer, OUT key2 integer, OUT one_bigint boolean,
  *		  OUT label text) returns setof record
  *
- * For the view locks.  Reads the table without rights on it, which callers do
- * not have, and without a lock that a standby could not give.
+ * For the view stats.
  */
 Datum
 advisory_lock_labels(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	rel = member_open(MEMBER_KEY_LABELS, AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple	row;
-
-	member_check_columns(MEMBER_KEY_LABELS, RelationGetDescr(rel), column_types, OWNER_COLUMN);
 	InitMaterializedSRF(fcinfo, 0);
-	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
-	while ((row = systable_getnext(scan)) != NULL)
-		put_label(rsinfo, row, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	visit_labels(put_label, fcinfo->resultinfo);
 	return (Datum) 0;
+}
+
+static void
+enter_label(const KeyLabel *label, void *arg)
+{
+	KeyLabel   *entry = hash_search(arg, &label->key, HASH_ENTER, NULL);
+
+	entry->label = datumCopy(label->label, false, -1);
+}
+
+/* All labels that were given to keys, in the current memory context. */
+HTAB *
+all_key_labels(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(LockKey),.entrysize = sizeof(KeyLabel),.hcxt = CurrentMemoryContext
+	};
+	HTAB	   *labels = hash_create("advisory_lock labels of keys", FIRST_SIZE, &control,
+									 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	visit_labels(enter_label, labels);
+	return labels;
+}
+
+/* The label of a key as text, or why it is not shown; 0 if there is none. */
+Datum
+find_key_label(HTAB *labels, LockKey key)
+{
+	KeyLabel   *found = hash_search(labels, &key, HASH_FIND, NULL);
+
+	return found ? found->label : (Datum) 0;
 }

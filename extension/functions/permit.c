@@ -9,19 +9,12 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/array.h"
-#include "utils/tuplestore.h"
 
 #include "functions/arguments.h"
-#include "locking/deadlock.h"
 #include "locking/permit.h"
 
 PG_FUNCTION_INFO_V1(advisory_lock_acquire_permit);
 PG_FUNCTION_INFO_V1(advisory_lock_release_permit);
-PG_FUNCTION_INFO_V1(advisory_lock_permit_waiters);
 
 /* acquire_permit(name text, permits integer, timeout interval) returns integer */
 Datum
@@ -50,51 +43,4 @@ advisory_lock_release_permit(PG_FUNCTION_ARGS)
 				 errmsg("permit of \"%s\" must be the number of a permit", pool.name),
 				 errhint("Pass what advisory_lock.acquire_permit() returned.")));
 	PG_RETURN_BOOL(release_permit(&pool, PG_GETARG_INT32(1)));
-}
-
-static Datum
-pid_array(const List *pids)
-{
-	Datum	   *values = palloc(list_length(pids) * sizeof(Datum));
-	int			count = 0;
-	ListCell   *cell;
-
-	foreach(cell, pids)
-		values[count++] = Int32GetDatum(lfirst_int(cell));
-	return PointerGetDatum(construct_array(values, count, INT4OID,
-										   sizeof(int32), true, TYPALIGN_INT));
-}
-
-/*
- * permit_waiters(OUT pid integer, OUT key1 integer, OUT key2 integer,
- *				  OUT blocked_by integer[]) returns setof record
- *
- * Who is at the head of a permit queue and waits for any of several permits;
- * the keys are those of the queue.  All others that wait for a permit wait for
- * a lock, so pg_blocking_pids() knows of them.
- */
-Datum
-advisory_lock_permit_waiters(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	ListCell   *cell;
-
-	InitMaterializedSRF(fcinfo, 0);
-	foreach(cell, all_awaiters())
-	{
-		Awaiter    *awaiter = (Awaiter *) lfirst(cell);
-		Oid			database;
-		LockKey		key;
-		Datum		values[4];
-		bool		nulls[4] = {false, false, false, false};
-
-		if (!lock_tag_key(&awaiter->queue, &database, &key) || database != MyDatabaseId)
-			continue;
-		values[0] = Int32GetDatum(awaiter->pid);
-		values[1] = Int32GetDatum(key.key1);
-		values[2] = Int32GetDatum(key.key2);
-		values[3] = pid_array(awaiter->blockers);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
-	return (Datum) 0;
 }

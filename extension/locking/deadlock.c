@@ -467,9 +467,8 @@ check_deadlock(const NamedLock *locks, int count, const NamedLock *queue,
 
 /* All who await any one of several locks: a list of Awaiters, palloc'd. */
 List *
-all_awaiters(void)
+all_awaiters(const LockData *table)
 {
-	LockData   *table = GetLockStatusData();
 	List	   *pids = NIL;
 	List	   *awaiters = NIL;
 	ListCell   *cell;

@@ -33,6 +33,6 @@ typedef struct Awaiter
 extern Verdict check_deadlock(const NamedLock *locks, int count,
 							  const NamedLock *queue, bool has_stepped_back,
 							  char **detail);
-extern List *all_awaiters(void);
+extern List *all_awaiters(const LockData *table);
 
 #endif							/* DEADLOCK_H */
