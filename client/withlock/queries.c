@@ -33,9 +33,13 @@
 	" UNION ALL SELECT NULL, 0, NULL, " ADVL_HIGH(KEY) ", " ADVL_LOW(KEY) ", " SPACE \
 	" WHERE " SPACE ADVL_OP(">") "0)"
 
-/* The locks that are wanted, or all, each with its place in "wanted". */
+/*
+ * The locks that are wanted, or all, each with its place in "wanted".  A
+ * subquery, since what is in WITH is read into a table first, with all columns,
+ * if it calls volatile functions; and the view does.
+ */
 #define FOUND(locks) \
-	"found AS (SELECT l.*, w.asked, w.permit," \
+	"(SELECT l.*, w.asked, w.permit," \
 	" COALESCE(l.name, w.name) AS shown," \
 	" l.pid IS NULL AND l.delayed_until IS NOT NULL AS is_delay," \
 	" l.granted AND COALESCE(w.permit" ADVL_OP("<>") "-1, pg_catalog.right(l.name, 6)" \
@@ -47,8 +51,12 @@
 	" AND w.space" ADVL_EQ "CASE WHEN l.key IS NULL THEN 2 ELSE 1 END" \
 	" WHERE w.permit IS NOT NULL OR ($1::pg_catalog.text[] IS NULL AND " SPACE ADVL_EQ "0))"
 
+/* The same for WITH: found before anything is done to them. */
+#define FOUND_FIRST(locks) "found AS (SELECT f.* FROM " FOUND(locks) " AS f WHERE true)"
+
+/* EXTRACT would count in numeric, which costs more than to find the lock. */
 #define MS(interval) \
-	"CAST(EXTRACT(epoch FROM " interval ")" ADVL_OP("*") "1000 AS pg_catalog.int8)"
+	"CAST(pg_catalog.date_part('epoch', " interval ")" ADVL_OP("*") "1000 AS pg_catalog.int8)"
 #define MS_DELAY MS("COALESCE(f.delayed_until, f.expires_at)" ADVL_OP("-") "pg_catalog.clock_timestamp()")
 #define MS_SINCE MS("pg_catalog.clock_timestamp()" ADVL_OP("-") "f.since")
 
@@ -67,7 +75,7 @@
 	" 'tool', f.tool, 'held_by', f.held_by, 'expires_at', f.expires_at)"
 
 #define LOOK(locks, json) \
-	"WITH " WANTED ", " FOUND(locks) \
+	"WITH " WANTED \
 	" SELECT f.shown, CASE WHEN f.shown IS NULL OR f.key IS NOT NULL" \
 	" THEN pg_catalog.concat(COALESCE(CAST(f.key AS pg_catalog.text)," \
 	" pg_catalog.concat(f.key1, ',', f.key2))," \
@@ -77,7 +85,7 @@
 	" CASE WHEN f.pid IS NOT NULL THEN COALESCE(pg_catalog.host(f.client_addr), 'local') END," \
 	" CASE WHEN f.is_delay THEN " MS_DELAY " ELSE " MS_SINCE " END," \
 	" f.token, f.asked, f.permit, " MS_DELAY ", " json \
-	" FROM found AS f ORDER BY "
+	" FROM " FOUND(locks) " AS f ORDER BY "
 
 /* By the name of the pool, and there #2 before #10. */
 #define BY_NAME \
@@ -92,7 +100,7 @@
  * know.
  */
 #define KILL_BY_FUNCTION \
-	"WITH " WANTED ", " FOUND("advisory_lock.locks") \
+	"WITH " WANTED ", " FOUND_FIRST("advisory_lock.locks") \
 	" SELECT CASE WHEN " SPACE ADVL_EQ "1 THEN advisory_lock.terminate_holders(" KEY ")" \
 	" WHEN " SPACE ADVL_EQ "2 THEN advisory_lock.terminate_holders(" ADVL_HIGH(KEY) ", " ADVL_LOW(KEY) ")" \
 	" ELSE (SELECT COALESCE(pg_catalog.sum(advisory_lock.terminate_holders(h.name)), 0)" \
@@ -101,7 +109,7 @@
 	" WHERE w.permit" ADVL_OP(">") "0 AND w.permit" ADVL_EQ "f.permit" \
 	" AND w.asked" ADVL_EQ "f.asked AND f.granted) h) END"
 #define KILL_BY_PID \
-	"WITH " WANTED ", " FOUND(ADVL_LOCKS) \
+	"WITH " WANTED ", " FOUND_FIRST(ADVL_LOCKS) \
 	" SELECT pg_catalog.count(*) FROM (SELECT DISTINCT f.pid FROM found AS f" \
 	" WHERE f.is_held) AS h WHERE pg_catalog.pg_terminate_backend(h.pid)"
 
