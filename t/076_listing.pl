@@ -74,7 +74,12 @@ my @crowd = map { login('alice') } 1 .. 2;
 foreach my $i (0 .. $#crowd)
 {
 	$crowd[$i]->start("SELECT advisory_lock.acquire_permit('pool', 2)");
-	wait_until { $observer->query('SELECT count(*) FROM pg_locks WHERE locktype = \'advisory\' AND pid = ' . $crowd[$i]->pid) ne '0' }
+	# the first by marks, see awaited.c, and who comes behind it in the queue
+	wait_until
+	{
+		$observer->query('SELECT count(*) FROM pg_locks WHERE locktype = \'advisory\' AND (NOT granted OR objsubid = 21878) AND pid = '
+			  . $crowd[$i]->pid) ne '0'
+	}
 	'the next one waits for a permit';
 }
 my $tenant = login('bob');
