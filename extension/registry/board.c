@@ -77,9 +77,9 @@ label_hash(const LockKey *key)
 	return lock_key_hash(MyDatabaseId, key);
 }
 
-/* The label in the table, whose partition is locked; or NULL. */
-static Label *
-find_in_table(Registry *reg, const LockKey *key, int pid)
+/* A session's label in the table, in a partition that is locked; or NULL. */
+Label *
+label_in_table(Registry *reg, const LockKey *key, int pid)
 {
 	Label	   *label = table_first(&reg->labels, label_hash(key));
 
@@ -95,7 +95,7 @@ find_own_in_table(Registry *reg, const LockKey *key)
 	Label	   *label;
 
 	LWLockAcquire(lock, LW_SHARED);
-	label = find_in_table(reg, key, MyProcPid);
+	label = label_in_table(reg, key, MyProcPid);
 	LWLockRelease(lock);
 	return label;
 }
@@ -318,7 +318,7 @@ take_down_in_table(Registry *reg, const LockKey *key)
 	Place		place;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	label = find_in_table(reg, key, MyProcPid);
+	label = label_in_table(reg, key, MyProcPid);
 	if (!label)
 	{
 		LWLockRelease(lock);
@@ -344,8 +344,8 @@ label_take_down(Registry *reg, const LockKey *key)
 /* === Reading === */
 
 /* Copy a label of another session's on the board, when it is not being written. */
-static void
-read_label(const Label *label, Label *copy)
+void
+label_read(const Label *label, Label *copy)
 {
 	uint32		before;
 	uint32		after;
@@ -385,7 +385,7 @@ copy_from_row(const BoardRow *row, const LockKey *key, int pid, Label *copy)
 {
 	for (int i = 0; i < LABELS_ON_BOARD; i++)
 	{
-		read_label(&row->labels[i], copy);
+		label_read(&row->labels[i], copy);
 		if (is_about(copy, key, pid))
 			return true;
 	}
@@ -399,7 +399,7 @@ copy_from_table(Registry *reg, const LockKey *key, int pid, Label *copy)
 	Label	   *label;
 
 	LWLockAcquire(lock, LW_SHARED);
-	label = find_in_table(reg, key, pid);
+	label = label_in_table(reg, key, pid);
 	if (label)
 		*copy = *label;
 	LWLockRelease(lock);

@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "registry/board.h"
 #include "registry/names.h"
 #include "registry/told.h"
 
@@ -23,23 +24,6 @@ int
 board_pid(Registry *reg, uint32 row)
 {
 	return (int) pg_atomic_read_u32(&reg->board[row].pid);
-}
-
-/* Copy a label while its session may be writing it. */
-static void
-copy_label(Label *label, Label *copy)
-{
-	uint32		before;
-	uint32		after;
-
-	do
-	{
-		before = pg_atomic_read_u32(&label->sequence);
-		pg_read_barrier();
-		*copy = *label;
-		pg_read_barrier();
-		after = pg_atomic_read_u32(&label->sequence);
-	} while (before != after || before % 2 != 0);
 }
 
 /*
@@ -55,23 +39,11 @@ board_copy(Registry *reg, uint32 row, int pid, Label *copies)
 	{
 		Label	   *copy = &copies[count];
 
-		copy_label(&reg->board[row].labels[i], copy);
+		label_read(&reg->board[row].labels[i], copy);
 		if (copy->pid == pid && copy->name.database == MyDatabaseId)
 			count++;
 	}
 	return count;
-}
-
-/* The label about a key in the table, in a partition that is locked; or NULL. */
-static const Label *
-find_label(Registry *reg, const LockKey *key, int pid, uint32 hash)
-{
-	const Label *label = table_first(&reg->labels, hash);
-
-	while (label && (label->pid != pid || label->name.database != MyDatabaseId ||
-					 !lock_key_equal(&label->name.key, key)))
-		label = table_next(&reg->labels, label);
-	return label;
 }
 
 /*
@@ -117,7 +89,7 @@ tell_of_lock(Registry *reg, const LockKey *key, int pid, const Label *on_board, 
 	}
 	LWLockAcquire(lock, LW_SHARED);
 	if (!label && pid != 0)
-		label = find_label(reg, key, pid, hash);
+		label = label_in_table(reg, key, pid);
 	told->labelled = label != NULL;
 	if (label)
 		told->label = *label;
