@@ -57,8 +57,7 @@ my %crash = (
 
 		kill 'KILL', $pids[0];
 		wait_until_gone(@pids);
-		$node->poll_query_until('postgres', 'SELECT true')
-		  or die 'the server does not come back';
+		wait_until_up($node);
 		return 1;
 	},
 	'kill -9 of the server' => sub {

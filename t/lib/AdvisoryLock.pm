@@ -52,6 +52,7 @@ our @EXPORT = qw(
   session
   start_node
   wait_until
+  wait_until_up
 );
 
 =pod
@@ -201,8 +202,25 @@ sub crash_backend
 	my $witness = session($node);
 	kill 'KILL', $pid;
 	wait_until { !kill 0, $witness->pid } 'the crash is noticed';
-	wait_until { $node->psql('postgres', 'SELECT 1') == 0 } 'the server is back';
+	wait_until_up($node);
 	$witness->quit;
+	return;
+}
+
+=pod
+
+=item wait_until_up(node)
+
+Returns when a server takes connections that has been there before.  Not by
+psql, which as long as it does not would end before it is told what to ask.
+
+=cut
+
+sub wait_until_up
+{
+	my ($node) = @_;
+
+	wait_until { system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0 } 'the server is back';
 	return;
 }
 
