@@ -265,6 +265,15 @@ is( $node->safe_psql('postgres',
 	'f',
 	'... but in one that did, also where the extension was created anew since');
 
+# === Who asks later need not look for the start among all sessions ===
+
+like(
+	$node->safe_psql('postgres',
+		"BEGIN; SET LOCAL advisory_lock.lock_delay = '1s'; SELECT advisory_lock.lock('asked'); "
+		  . "SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'Backend Status Snapshot'; ROLLBACK"),
+	qr/(^|\n)0$/,
+	'what all sessions do is not copied for it');
+
 # === There is room for so many ===
 
 $_->quit foreach $session, $observer;

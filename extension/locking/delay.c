@@ -179,51 +179,49 @@ delay_ends_at(const Delay *delay)
 }
 
 /*
- * A moment of the wall clock on the monotonic one.  Who asks first decides for
- * all, so that a clock that is set afterwards changes nothing; and what has
- * happened is not in the future, wherever the clock stands.
- */
-static int64
-on_monotonic_clock(RegistryState *state, TimestampTz started_at)
-{
-	int64		now = now_us();
-	TimestampTz wall = GetCurrentTimestamp();
-	int64		since;
-
-	LWLockAcquire(&state->delay_lock, LW_EXCLUSIVE);
-	if (state->started_at != started_at)
-	{
-		state->started_at = started_at;
-		state->running_since = now - Max(wall - started_at, 0);
-	}
-	since = state->running_since;
-	LWLockRelease(&state->delay_lock);
-	return since;
-}
-
-/*
  * Since when this server takes writes, which is since when it knows what is
- * held.  The WAL writer is started at that moment: after a start, after a
- * crash and at a promotion.  A server of a single process has none.
+ * held, on the wall clock; 0 if that cannot be told yet.  The WAL writer is
+ * started at that moment: after a start, after a crash and at a promotion.  A
+ * server of a single process has none.
  */
-static int64
-running_since(void)
+static TimestampTz
+started_at(void)
 {
-	static int64 since = 0;
-
-	if (since != 0)
-		return since;
 	if (!IsUnderPostmaster)
-		return since = on_monotonic_clock(registry()->state, MyStartTimestamp);
+		return MyStartTimestamp;
 	pgstat_clear_backend_activity_snapshot();
-	for (int i = 1; since == 0 && i <= pgstat_fetch_stat_numbackends(); i++)
+	for (int i = 1; i <= pgstat_fetch_stat_numbackends(); i++)
 	{
 		PgBackendStatus *status = backend_status_by_index(i);
 
 		if (status && status->st_backendType == B_WAL_WRITER)
-			since = on_monotonic_clock(registry()->state, status->st_proc_start_timestamp);
+			return status->st_proc_start_timestamp;
 	}
-	return since != 0 ? since : now_us();
+	return 0;
+}
+
+/*
+ * The same on the monotonic clock.  Who asks first decides for all, so that a
+ * clock that is set afterwards changes nothing, and since to look for the WAL
+ * writer means to copy what all sessions do.  What has happened is not in the
+ * future, wherever the clock stands.
+ */
+static int64
+running_since(void)
+{
+	pg_atomic_uint64 *shared = &registry()->state->running_since;
+	uint64		since = pg_atomic_read_u64(shared);
+	TimestampTz started;
+
+	if (since != 0)
+		return (int64) since;
+	started = started_at();
+	if (started == 0)
+		return now_us();
+	if (pg_atomic_compare_exchange_u64(shared, &since,
+									   (uint64) (now_us() - Max(GetCurrentTimestamp() - started, 0))))
+		return (int64) pg_atomic_read_u64(shared);
+	return (int64) since;
 }
 
 /*

@@ -22,7 +22,7 @@
 #include "registry/table.h"
 
 #define REGISTRY_MAGIC 0x6164766c
-#define REGISTRY_LAYOUT 3
+#define REGISTRY_LAYOUT 4
 
 /* A name of 1024 bytes with the suffix of a permit, in any encoding */
 #define NAME_ROOM (MAX_NAME_BYTES + 16)
@@ -151,8 +151,8 @@ typedef struct RegistryState
 	Table		delays;
 
 	pg_atomic_uint32 kept_off;	/* delays, and leases ever: 0 if there are none */
-	TimestampTz started_at;		/* when this server began to take writes */
-	int64		running_since;	/* the same on the monotonic clock */
+	pg_atomic_uint64 running_since; /* when this server began to take writes, in us
+									 * on the monotonic clock; 0: nobody asked */
 	pg_atomic_uint32 hand;		/* where to look for a name to evict */
 	pg_atomic_uint64 evicted;	/* names removed to make room */
 	pg_atomic_uint64 untracked; /* acquires of names there was no room for */

@@ -147,8 +147,7 @@ static void
 init_counters(RegistryState *state)
 {
 	pg_atomic_init_u32(&state->kept_off, 0);
-	state->started_at = 0;
-	state->running_since = 0;
+	pg_atomic_init_u64(&state->running_since, 0);
 	pg_atomic_init_u32(&state->hand, 0);
 	pg_atomic_init_u64(&state->evicted, 0);
 	pg_atomic_init_u64(&state->untracked, 0);
