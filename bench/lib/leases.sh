@@ -1,9 +1,12 @@
 # Rates of leases, over rows of a bare table.  Sourced by bench/run.
 
 # 10,000 leases, a bare table of the same columns with as many rows, and the
-# tokens, which both sides look up.  What is renewed is renewed for a day.
+# tokens, which both sides look up.  What is renewed is renewed for a day.  In a
+# database of their own, since the view locks of a database shows its leases.
 prepare_leases() {
-	sql >leases.out <<-'EOT'
+	sql -c 'CREATE DATABASE leased'
+	PGDATABASE=leased sql >leases.out <<-'EOT'
+		CREATE EXTENSION advisory_lock;
 		CREATE TABLE bare (LIKE advisory_lock.leases INCLUDING ALL) WITH (fillfactor = 50);
 		SELECT count(advisory_lock.acquire_lease('lease ' || i, '1 day')) FROM generate_series(1, 10000) i;
 		INSERT INTO bare SELECT * FROM advisory_lock.leases;
@@ -39,5 +42,5 @@ lease_rate() {
 	[ -e leases.out ] || prepare_leases
 	write_lease_scripts
 	sed -i "s/:kind/$((10 + RANDOM))/" acquire.other
-	rate "$@"
+	PGDATABASE=leased rate "$@"
 }
