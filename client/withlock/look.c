@@ -16,6 +16,7 @@
 
 #include "common/cell.h"
 #include "withlock/holders.h"
+#include "withlock/message.h"
 #include "withlock/observer.h"
 #include "withlock/queries.h"
 #include "withlock/table.h"
@@ -44,15 +45,19 @@ static int
 list_once(const Options *options, advlock *session)
 {
 	PGresult   *result = observe_query(options, session, options->json ? query_list_json : query_list);
+	int			status = 0;
 
 	if (result == NULL)
 		return STATUS_UNAVAILABLE;
 	if (options->json)
 		print_json(result);
-	else
-		table_print(result);
+	else if (!table_print(result))
+	{
+		say_error("out of memory");
+		status = STATUS_INTERNAL;
+	}
 	PQclear(result);
-	return 0;
+	return status;
 }
 
 /* Show the list again and again, in place at a terminal. */

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cell.h"
 #include "withlock/holders.h"
@@ -24,17 +25,11 @@ static const char *const headings[COLUMNS] = {
 	"NAME", "KEY", "MODE", "STATE", "PID", "USER", "APPLICATION", "CLIENT", "FOR", "TOKEN"
 };
 
-/* The visible text of a cell, to be freed; NULL if memory ran out. */
-static char *
-cell_text(const PGresult *result, int row, int column)
+static void
+put_cell(FILE *stream, const PGresult *result, int row, int column)
 {
-	char	   *text = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&text, &size);
 	char		duration[32];
 
-	if (stream == NULL)
-		return NULL;
 	if (row < 0)
 		fputs(headings[column], stream);
 	else if (advl_cell_is_null(result, row, column))
@@ -47,7 +42,35 @@ cell_text(const PGresult *result, int row, int column)
 	}
 	else
 		put_visible(stream, advl_cell(result, row, column));
-	return fclose(stream) == 0 ? text : NULL;
+}
+
+/*
+ * The visible text of all cells, row by row, each ended by a zero byte; to be
+ * freed; NULL if memory ran out.
+ */
+static char *
+cells_text(const PGresult *result)
+{
+	char	   *text = NULL;
+	size_t		size;
+	FILE	   *stream = open_memstream(&text, &size);
+	int			row;
+	int			column;
+
+	if (stream == NULL)
+		return NULL;
+	for (row = -1; row < PQntuples(result); row++)
+	{
+		for (column = 0; column < COLUMNS; column++)
+		{
+			put_cell(stream, result, row, column);
+			fputc('\0', stream);
+		}
+	}
+	if (fclose(stream) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* The key is shown where there is a lock without a name. */
@@ -64,56 +87,53 @@ is_shown(const PGresult *result, int column)
 	return column != COLUMN_KEY;
 }
 
-static int
-column_width(const PGresult *result, int column)
+static void
+measure_columns(const char *cell, int rows, int widths[COLUMNS])
 {
-	int			width = 0;
-	int			row;
+	int			i;
 
-	for (row = -1; row < PQntuples(result); row++)
+	memset(widths, 0, COLUMNS * sizeof(widths[0]));
+	for (i = 0; i < rows * COLUMNS; i++)
 	{
-		char	   *text = cell_text(result, row, column);
-		int			this_width = text_width(text ? text : "");
+		int			width = text_width(cell);
 
-		if (this_width > width)
-			width = this_width;
-		free(text);
+		if (width > widths[i % COLUMNS])
+			widths[i % COLUMNS] = width;
+		cell += strlen(cell) + 1;
 	}
-	return width;
 }
 
 static void
-print_cell(const PGresult *result, int row, int column, int width)
+print_cell(const char *cell, int column, int width)
 {
-	char	   *text = cell_text(result, row, column);
-	int			padding = width - text_width(text ? text : "") + 2;
-
-	fputs(text ? text : "", stdout);
+	fputs(cell, stdout);
 	if (column < COLUMNS - 1)
-		printf("%*s", padding, "");
-	free(text);
+		printf("%*s", width - text_width(cell) + 2, "");
+	else
+		putchar('\n');
 }
 
-void
+bool
 table_print(const PGresult *result)
 {
+	char	   *text = cells_text(result);
+	const char *cell = text;
+	int			rows = PQntuples(result) + 1;
 	int			widths[COLUMNS];
 	bool		shown[COLUMNS];
-	int			row;
-	int			column;
+	int			i;
 
-	for (column = 0; column < COLUMNS; column++)
+	if (text == NULL)
+		return false;
+	measure_columns(text, rows, widths);
+	for (i = 0; i < COLUMNS; i++)
+		shown[i] = is_shown(result, i);
+	for (i = 0; i < rows * COLUMNS; i++)
 	{
-		shown[column] = is_shown(result, column);
-		widths[column] = column_width(result, column);
+		if (shown[i % COLUMNS])
+			print_cell(cell, i % COLUMNS, widths[i % COLUMNS]);
+		cell += strlen(cell) + 1;
 	}
-	for (row = -1; row < PQntuples(result); row++)
-	{
-		for (column = 0; column < COLUMNS; column++)
-		{
-			if (shown[column])
-				print_cell(result, row, column, widths[column]);
-		}
-		putchar('\n');
-	}
+	free(text);
+	return true;
 }

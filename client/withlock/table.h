@@ -10,9 +10,14 @@
 #ifndef WITHLOCK_TABLE_H
 #define WITHLOCK_TABLE_H
 
+#include <stdbool.h>
+
 #include <libpq-fe.h>
 
-/* Print the result of query_list() to stdout, under a line of headings. */
-extern void table_print(const PGresult *result);
+/*
+ * Print the result of query_list() to stdout, under a line of headings; false,
+ * and nothing printed, if memory ran out.
+ */
+extern bool table_print(const PGresult *result);
 
 #endif							/* WITHLOCK_TABLE_H */

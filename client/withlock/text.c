@@ -25,7 +25,7 @@ typedef struct Range
 
 /*
  * Characters that are not seen but change how others are, or pass unnoticed:
- * C1 controls, directions, joiners, line separators, fillers, tags.
+ * C1 controls, directions, joiners, line separators, fillers, tags.  In order.
  */
 static const Range formatting[] = {
 	{0x0080, 0x009f}, {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x061c, 0x061c},
@@ -47,42 +47,62 @@ is_formatting(uint32_t code)
 
 	for (i = 0; i < sizeof(formatting) / sizeof(formatting[0]); i++)
 	{
-		if (code >= formatting[i].first && code <= formatting[i].last)
-			return true;
+		if (code <= formatting[i].last)
+			return code >= formatting[i].first;
 	}
 	return false;
+}
+
+/* How many bytes from here on are shown as they are. */
+static size_t
+plain_length(const char *text)
+{
+	const char *p = text;
+
+	while (*p)
+	{
+		uint32_t	code;
+		int			length = advl_utf8_character(p, &code);
+
+		if (length == 0 || is_control(code) || is_formatting(code))
+			break;
+		p += length;
+	}
+	return (size_t) (p - text);
 }
 
 bool
 text_is_plain(const char *text)
 {
-	while (*text)
-	{
-		uint32_t	code;
-		int			length = advl_utf8_character(text, &code);
+	return text[plain_length(text)] == '\0';
+}
 
-		if (length == 0 || is_control(code) || is_formatting(code))
-			return false;
-		text += length;
-	}
-	return true;
+/* Put one character that is not shown as it is; how many bytes it has. */
+static int
+put_escape(FILE *stream, const char *text)
+{
+	uint32_t	code;
+	int			length = advl_utf8_character(text, &code);
+
+	if (length > 0 && is_formatting(code))
+		fprintf(stream, code > 0xffff ? "\\U%08x" : "\\u%04x", code);
+	else
+		fprintf(stream, "\\x%02x", (unsigned char) *text);
+	return length > 0 ? length : 1;
 }
 
 void
 put_visible(FILE *stream, const char *text)
 {
-	while (*text)
+	for (;;)
 	{
-		uint32_t	code;
-		int			length = advl_utf8_character(text, &code);
+		size_t		plain = plain_length(text);
 
-		if (length == 0 || is_control(code))
-			fprintf(stream, "\\x%02x", (unsigned char) *text);
-		else if (is_formatting(code))
-			fprintf(stream, code > 0xffff ? "\\U%08x" : "\\u%04x", code);
-		else
-			fwrite(text, 1, (size_t) length, stream);
-		text += length > 0 ? length : 1;
+		fwrite(text, 1, plain, stream);
+		text += plain;
+		if (*text == '\0')
+			return;
+		text += put_escape(stream, text);
 	}
 }
 
@@ -163,9 +183,13 @@ static int
 character_width(const char *p)
 {
 	uint32_t	code;
-	int			width = advl_utf8_character(p, &code) > 0 ?
-		PQdsplen(p, pg_char_to_encoding("UTF8")) : 1;
+	int			length = advl_utf8_character(p, &code);
+	int			width = 1;
 
+	if (length > 0 && is_control(code))
+		width = 0;
+	else if (length > 1)
+		width = PQdsplen(p, pg_char_to_encoding("UTF8"));
 	return width < 0 ? 0 : width;
 }
 
