@@ -2,18 +2,20 @@
 #
 # Those who look and act by name: they ask the primary, end on a server that is
 # silent, leave a pooled session as it was, see permits, and what they show
-# neither drives a terminal nor a shell.
+# neither drives a terminal nor a shell; nor is it cut where memory runs out.
 
 use strict;
 use warnings FATAL => 'all';
 use utf8;
 
 use Encode qw(decode_utf8 encode_utf8);
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use AdvisoryLock::Client;
 use Proxy;
 use Terminal;
 use Withlock;
@@ -292,6 +294,26 @@ SKIP:
 	$waits->wait_prompt;
 	kill 'TERM', $busy->pid;
 	$busy->wait;
+}
+
+# --- Memory that runs out in the middle of a list
+
+SKIP:
+{
+	my $reason = cannot_compile();
+	my $library = PostgreSQL::Test::Utils::tempdir() . '/no_big_malloc.so';
+	my $many = session($node);
+
+	skip $reason if $reason;
+	system_or_bail($ENV{CC} // 'cc', '-O', '-shared', '-fPIC', '-o', $library, "$FindBin::RealBin/lib/no_big_malloc.c");
+	$many->query("SELECT count(advisory_lock.lock('one of many ' || i)) FROM generate_series(1, 1000) i");
+	my $whole = withlock('--list', '-d', conninfo($node));
+	is(scalar(() = $whole->stdout =~ /^one of many/mg), 1000, 'a list of many');
+	my $ended = withlock({ env => { LD_PRELOAD => $library } }, '--list', '-d', conninfo($node));
+	is($ended->status, 70, '70: there is no memory for it');
+	is($ended->stdout, '', '... and no part of it');
+	is($ended->stderr, "withlock: out of memory\n", '... which is said');
+	$many->quit;
 }
 
 done_testing();

@@ -62,8 +62,8 @@ reserve(advl_text *t, size_t more)
 	return true;
 }
 
-static void
-append_bytes(advl_text *t, const char *bytes, size_t length)
+void
+advl_text_append_bytes(advl_text *t, const char *bytes, size_t length)
 {
 	if (!reserve(t, length))
 		return;
@@ -75,7 +75,7 @@ append_bytes(advl_text *t, const char *bytes, size_t length)
 void
 advl_text_append(advl_text *t, const char *s)
 {
-	append_bytes(t, s, strlen(s));
+	advl_text_append_bytes(t, s, strlen(s));
 }
 
 void
@@ -117,10 +117,10 @@ advl_text_append_element(advl_text *t, const char *element)
 	for (; *element != '\0'; element++)
 	{
 		if (*element == '"' || *element == '\\')
-			append_bytes(t, "\\", 1);
-		append_bytes(t, element, 1);
+			advl_text_append_bytes(t, "\\", 1);
+		advl_text_append_bytes(t, element, 1);
 	}
-	append_bytes(t, "\"", 1);
+	advl_text_append_bytes(t, "\"", 1);
 }
 
 void

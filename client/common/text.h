@@ -37,6 +37,7 @@ extern void advl_text_reset(advl_text *t);
 extern const char *advl_text_str(const advl_text *t);
 
 extern void advl_text_append(advl_text *t, const char *s);
+extern void advl_text_append_bytes(advl_text *t, const char *bytes, size_t length);
 extern void advl_text_appendf(advl_text *t, const char *fmt,...)
 			__attribute__((format(printf, 2, 3)));
 extern void advl_text_vappendf(advl_text *t, const char *fmt, va_list args);

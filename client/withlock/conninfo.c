@@ -14,6 +14,7 @@
 
 #include "common/conninfo.h"
 #include "withlock/message.h"
+#include "withlock/stream.h"
 #include "withlock/text.h"
 #include "withlock/uri.h"
 
@@ -194,9 +195,8 @@ put_setting(FILE *stream, const char *keyword, const char *value)
 static char *
 compose(const PQconninfoOption *list)
 {
-	char	   *text = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&text, &size);
+	advl_text	text;
+	FILE	   *stream = stream_open(&text);
 
 	if (stream == NULL)
 		return NULL;
@@ -205,7 +205,7 @@ compose(const PQconninfoOption *list)
 		if (list->val)
 			put_setting(stream, list->keyword, list->val);
 	}
-	return fclose(stream) == 0 ? text : NULL;
+	return stream_close(stream, &text);
 }
 
 /* All that was given; NULL after saying what is wrong. */

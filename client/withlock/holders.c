@@ -18,6 +18,7 @@
 #include "withlock/message.h"
 #include "withlock/observer.h"
 #include "withlock/queries.h"
+#include "withlock/stream.h"
 #include "withlock/text.h"
 
 /* More holders than this are counted, not shown. */
@@ -174,8 +175,7 @@ put_no_holder(FILE *stream, const PGresult *result, int waiter)
 char *
 holders_describe(const PGresult *result, int waiter_pid)
 {
-	char	   *text = NULL;
-	size_t		size;
+	advl_text	text;
 	FILE	   *stream;
 	int			rows = PQntuples(result);
 	int			held = holders_count(result);
@@ -183,7 +183,7 @@ holders_describe(const PGresult *result, int waiter_pid)
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		return NULL;
-	stream = open_memstream(&text, &size);
+	stream = stream_open(&text);
 	if (stream == NULL)
 		return NULL;
 	if (waiter < rows && waiter > held)
@@ -192,7 +192,7 @@ holders_describe(const PGresult *result, int waiter_pid)
 		put_no_holder(stream, result, waiter < rows ? waiter : held);
 	if (waiter == rows && rows > held)
 		fprintf(stream, "; %d waiting", count_waiters(result, rows));
-	return fclose(stream) == 0 ? text : NULL;
+	return stream_close(stream, &text);
 }
 
 /* The lock to name to --kill, whose first holder that can end; or NULL. */
@@ -213,9 +213,9 @@ lock_to_kill(const Options *options, const PGresult *result)
 static void
 say_how_to_kill(const Options *options, const char *name, const char *whom)
 {
-	char	   *command = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&command, &size);
+	advl_text	text;
+	FILE	   *stream = stream_open(&text);
+	char	   *command;
 	bool		is_key = options->key && name == options->names[0];
 	bool		can;
 
@@ -227,7 +227,8 @@ say_how_to_kill(const Options *options, const char *name, const char *whom)
 	can = text_is_plain(name) && conninfo_put_options(stream, options);
 	fputs(is_key ? " --key " : *name == '-' ? " -- " : " ", stream);
 	put_shell_word(stream, name);
-	if (fclose(stream) == 0 && can)
+	command = stream_close(stream, &text);
+	if (command && can)
 		say("to end %s: %s", whom, command);
 	else
 		say("to end %s: --kill with the same connection and name", whom);

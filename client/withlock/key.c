@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "withlock/stream.h"
 #include "withlock/text.h"
 
 /* A tool's name begins with a letter, and has no others than these. */
@@ -73,9 +74,8 @@ numbers(const Options *options)
 char *
 key_title(const Options *options, const char *tool)
 {
-	char	   *title = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&title, &size);
+	advl_text	text;
+	FILE	   *stream = stream_open(&text);
 	bool		known = options->names[0][0] != '\0';
 
 	if (stream == NULL)
@@ -89,7 +89,7 @@ key_title(const Options *options, const char *tool)
 		put_visible(stream, tool);
 		fputc(')', stream);
 	}
-	return fclose(stream) == 0 ? title : NULL;
+	return stream_close(stream, &text);
 }
 
 void

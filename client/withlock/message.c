@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "withlock/speaker.h"
+#include "withlock/stream.h"
 #include "withlock/text.h"
 
 /* Where a message is built, to go out in one write. */
 typedef struct Output
 {
-	char	   *data;
-	size_t		size;
+	advl_text	text;
 	FILE	   *stream;
 } Output;
 
@@ -42,17 +42,19 @@ message_init(bool quiet, bool verbose)
 static bool
 output_begin(Output *out)
 {
-	out->stream = open_memstream(&out->data, &out->size);
+	out->stream = stream_open(&out->text);
 	return out->stream != NULL;
 }
 
-/* Send it out, whatever becomes of it, and free it. */
+/* Send it out, whatever becomes of it. */
 static void
 output_end(Output *out)
 {
-	if (fclose(out->stream) == 0)
-		speaker_say(out->data, out->size);
-	free(out->data);
+	char	   *words = stream_close(out->stream, &out->text);
+
+	if (words)
+		speaker_say(words, out->text.len);
+	free(words);
 }
 
 /* Take the text's lines apart, each with the prefix. */
@@ -140,6 +142,7 @@ live_line_show(const char *text)
 {
 	Output		line;
 	Output		out;
+	char	   *words;
 
 	/* a terminal that is stopped would show all of them when it goes on */
 	if (speaker_is_behind() || !output_begin(&line))
@@ -147,14 +150,15 @@ live_line_show(const char *text)
 	fputs("withlock: ", line.stream);
 	put_visible(line.stream, text);
 	/* the last column stays free: writing there may move to the next line */
-	if (fclose(line.stream) == 0 && output_begin(&out))
+	words = stream_close(line.stream, &line.text);
+	if (words && output_begin(&out))
 	{
 		fprintf(out.stream, "%s%.*s", ERASE_LINE,
-				(int) text_fitting(line.data, terminal_width() - 1), line.data);
+				(int) text_fitting(words, terminal_width() - 1), words);
 		output_end(&out);
 		live_line_drawn = true;
 	}
-	free(line.data);
+	free(words);
 }
 
 void

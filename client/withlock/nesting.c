@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "withlock/message.h"
+#include "withlock/stream.h"
 
 #define VARIABLE "WITHLOCK_HELD"
 
@@ -43,9 +44,8 @@ put_escaped(FILE *stream, const char *text)
 static char *
 lock_identity(const advlock *session, char mode, const char *name)
 {
-	char	   *text = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&text, &size);
+	advl_text	text;
+	FILE	   *stream = stream_open(&text);
 
 	if (stream == NULL)
 		return NULL;
@@ -53,7 +53,7 @@ lock_identity(const advlock *session, char mode, const char *name)
 	put_escaped(stream, advlock_database(session));
 	fprintf(stream, "@%c@", mode);
 	put_escaped(stream, name);
-	return fclose(stream) == 0 ? text : NULL;
+	return stream_close(stream, &text);
 }
 
 /* The parent of a process, 0 if it cannot be known. */
@@ -207,9 +207,9 @@ put_own(FILE *stream, const Options *options, const advlock *session, const char
 bool
 nesting_export(const Options *options, const advlock *session)
 {
-	char	   *text = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&text, &size);
+	advl_text	text;
+	FILE	   *stream = stream_open(&text);
+	char	   *value;
 	size_t		i;
 	bool		done;
 
@@ -222,7 +222,8 @@ nesting_export(const Options *options, const advlock *session)
 			fputc(' ', stream);
 		put_own(stream, options, session, options->names[i]);
 	}
-	done = fclose(stream) == 0 && setenv(VARIABLE, text, 1) == 0;
-	free(text);
+	value = stream_close(stream, &text);
+	done = value != NULL && setenv(VARIABLE, value, 1) == 0;
+	free(value);
 	return done;
 }

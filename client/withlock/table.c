@@ -16,6 +16,7 @@
 #include "common/cell.h"
 #include "withlock/holders.h"
 #include "withlock/queries.h"
+#include "withlock/stream.h"
 #include "withlock/text.h"
 
 #define COLUMNS 10
@@ -51,9 +52,8 @@ put_cell(FILE *stream, const PGresult *result, int row, int column)
 static char *
 cells_text(const PGresult *result)
 {
-	char	   *text = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&text, &size);
+	advl_text	text;
+	FILE	   *stream = stream_open(&text);
 	int			row;
 	int			column;
 
@@ -67,10 +67,7 @@ cells_text(const PGresult *result)
 			fputc('\0', stream);
 		}
 	}
-	if (fclose(stream) == 0)
-		return text;
-	free(text);
-	return NULL;
+	return stream_close(stream, &text);
 }
 
 /* The key is shown where there is a lock without a name. */

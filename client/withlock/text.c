@@ -14,6 +14,7 @@
 #include <libpq-fe.h>
 
 #include "common/name.h"
+#include "withlock/stream.h"
 
 #define REPLACEMENT_CHARACTER 0xfffd
 
@@ -109,16 +110,15 @@ put_visible(FILE *stream, const char *text)
 char *
 quoted_text(const char *text)
 {
-	char	   *visible = NULL;
-	size_t		size;
-	FILE	   *stream = open_memstream(&visible, &size);
+	advl_text	visible;
+	FILE	   *stream = stream_open(&visible);
 
 	if (stream == NULL)
 		return NULL;
 	fputc('"', stream);
 	put_visible(stream, text);
 	fputc('"', stream);
-	return fclose(stream) == 0 ? visible : NULL;
+	return stream_close(stream, &visible);
 }
 
 /* One character as JSON escapes it: beyond 16 bits as two surrogates. */

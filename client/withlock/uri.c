@@ -18,6 +18,7 @@
 
 #include "common/conninfo.h"
 #include "withlock/message.h"
+#include "withlock/stream.h"
 
 typedef struct ForeignParameter
 {
@@ -128,21 +129,25 @@ is_no_verify(const char *parameter, size_t length)
 }
 
 /*
- * Write one parameter, or what takes its place, behind a separator.  False
- * after saying why there can be none.
+ * Write one parameter, or what takes its place, behind a separator, which is
+ * another one from then on.  False after saying why there can be none.
  */
 static bool
-put_parameter(FILE *stream, const char *parameter, size_t length, char separator)
+put_parameter(FILE *stream, const char *parameter, size_t length, char *separator)
 {
 	const ForeignParameter *row = find_foreign(parameter);
 
 	if (is_no_verify(parameter, length))
 	{
 		say_verbose("no-verify in the connection string is taken as sslmode=require");
-		fprintf(stream, "%csslmode=require", separator);
+		fprintf(stream, "%csslmode=require", *separator);
+		*separator = '&';
 	}
 	else if (row == NULL || is_text(parameter, length, "ssl=true"))
-		fprintf(stream, "%c%.*s", separator, (int) length, parameter);
+	{
+		fprintf(stream, "%c%.*s", *separator, (int) length, parameter);
+		*separator = '&';
+	}
 	else if (row->in_place == NULL)
 		say_verbose("the parameter \"%s\" of the connection string is not for libpq: "
 					"left out", row->name);
@@ -158,13 +163,13 @@ put_parameter(FILE *stream, const char *parameter, size_t length, char separator
 static bool
 put_parameters(FILE *stream, const char *parameters)
 {
-	long		start = ftell(stream);
+	char		separator = '?';
 
 	while (*parameters)
 	{
 		size_t		length = strcspn(parameters, "&");
 
-		if (!put_parameter(stream, parameters, length, ftell(stream) == start ? '?' : '&'))
+		if (!put_parameter(stream, parameters, length, &separator))
 			return false;
 		parameters += length + (parameters[length] == '&');
 	}
@@ -175,9 +180,9 @@ char *
 uri_adapt(const char *uri)
 {
 	const char *parameters = find_parameters(uri);
-	char	   *adapted = NULL;
-	size_t		size;
+	advl_text	text;
 	FILE	   *stream;
+	char	   *adapted;
 	bool		good = true;
 
 	if (!has_one_userinfo(uri))
@@ -186,16 +191,15 @@ uri_adapt(const char *uri)
 				  "\"@\" as %%40, \"/\" as %%2F, \":\" as %%3A, \"?\" as %%3F and \"%%\" as %%25");
 		return NULL;
 	}
-	stream = open_memstream(&adapted, &size);
+	stream = stream_open(&text);
 	if (stream == NULL)
 		return NULL;
 	fprintf(stream, "%.*s", parameters ? (int) (parameters - 1 - uri) : (int) strlen(uri), uri);
 	if (parameters)
 		good = put_parameters(stream, parameters);
-	if (fclose(stream) != 0 || !good)
-	{
-		free(adapted);
-		adapted = NULL;
-	}
-	return adapted;
+	adapted = stream_close(stream, &text);
+	if (good)
+		return adapted;
+	free(adapted);
+	return NULL;
 }
