@@ -202,3 +202,17 @@ finish(advlock *h)
 	}
 	return r;
 }
+
+advlock_result
+cancel(advlock *h)
+{
+	advlock_result r;
+
+	do
+	{
+		check_string(query("SELECT pg_cancel_backend($1::int)", server_pid(h)), "t");
+		(void) poll(NULL, 0, 10);
+		r = advlock_poll(h);
+	} while (r == ADVLOCK_WAITING);
+	return r;
+}

@@ -67,6 +67,12 @@ extern void wait_blocked(const advlock *h);
 /* Poll until the operation is over, for a minute at most. */
 extern advlock_result finish(advlock *h);
 
+/*
+ * Have the server cancel the wait, and poll until it is over.  Again and again,
+ * as it may come between two slices of a wait.
+ */
+extern advlock_result cancel(advlock *h);
+
 extern int64_t now_ms(void);
 
 /* A test, and where it makes sense. */

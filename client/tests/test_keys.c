@@ -177,8 +177,7 @@ keys_among_many(void)
 	while (strcmp(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", NULL), "1") != 0)
 		check_result(b, advlock_poll(b), ADVLOCK_WAITING);
 	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted", NULL), "4");
-	check_string(query("SELECT pg_cancel_backend($1::integer)", server_pid(b)), "t");
-	check_result(b, finish(b), ADVLOCK_CANCELED);
+	check_result(b, cancel(b), ADVLOCK_CANCELED);
 	check_string(query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", NULL), "2");
 	check_result(b, advlock_check(b), ADVLOCK_OK);
 	check_result(b, advlock_unlock(b, second), ADVLOCK_OK);
@@ -199,8 +198,7 @@ keys_after_failure(void)
 	check_result(a, advlock_lock(a, advlock_key(key, 72707369), NULL), ADVLOCK_OK);
 	check_result(b, advlock_start_lock(b, key, NULL), ADVLOCK_WAITING);
 	wait_blocked(b);
-	check_string(query("SELECT pg_cancel_backend($1::integer)", server_pid(b)), "t");
-	check_result(b, finish(b), ADVLOCK_CANCELED);
+	check_result(b, cancel(b), ADVLOCK_CANCELED);
 	check_result(b, advlock_status(b), ADVLOCK_OK);
 	check_result(a, advlock_unlock(a, key), ADVLOCK_OK);
 	check_result(a, advlock_try_lock(a, key), ADVLOCK_OK);

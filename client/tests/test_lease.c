@@ -198,7 +198,7 @@ static void
 run_meets_renewal(void)
 {
 	advlock    *h = open_ready();
-	advlock_options o = lease_of(1000);
+	advlock_options o = lease_of(3000);
 	bool		extension = advlock_has_extension(h);
 
 	for (int turns = 0; turns < 8 && extension; turns++)
