@@ -69,7 +69,9 @@ $session->query("SELECT advisory_lock.lock('a')");
 $standby->promote;
 $standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
   or die 'the standby is not promoted';
-cmp_ok($session->query("SELECT advisory_lock.lock('a')"), '>', 0,
-	'held again after the promotion, it gets a token');
+is( $session->query("SET advisory_lock.lock_delay = '1h'; SELECT advisory_lock.try_lock('a')"),
+	'f', 'held again after the promotion, it is kept off as others are');
+cmp_ok($session->query("SET advisory_lock.lock_delay = 0; SELECT advisory_lock.lock('a')"), '>', 0,
+	'... and gets a token');
 
 done_testing();

@@ -22,6 +22,16 @@
 
 const Deadline NOW = {.limit_ms = 0};
 
+/* Microseconds on the monotonic clock, which all sessions share. */
+int64
+monotonic_us(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return INSTR_TIME_GET_MICROSEC(now);
+}
+
 /* A deadline that lies so many ms after now. */
 Deadline
 deadline_after_ms(int ms)

@@ -32,6 +32,7 @@ typedef struct Deadline
 
 extern const Deadline NOW;		/* do not wait */
 
+extern int64 monotonic_us(void);
 extern Deadline deadline_by_setting(void);
 extern Deadline deadline_after_ms(int ms);
 extern Deadline deadline_after(const Interval *interval, const NamedLock *lock);

@@ -32,7 +32,7 @@ typedef struct Grant
 	const NamedLock *lock;
 	HeldLock   *held;
 	bool		held_before;	/* through us, in any mode */
-	bool		same_token;		/* nobody else can have got a newer one */
+	bool		same_token;		/* it has one, and nobody can have got a newer one */
 	WaitResult	wait;
 } Grant;
 
@@ -64,7 +64,7 @@ wait_for_one(Grant *grant, LockForm form, const Deadline *deadline)
 	grant->wait = queue_for_lock(grant->lock, form, deadline);
 
 	/* Held as strongly ever since the token was drawn, by marks alone. */
-	grant->same_token = grant->held_before &&
+	grant->same_token = grant->held_before && grant->held->token != NO_TOKEN &&
 		(grant->wait.marked ||
 		 (form.mode == ShareLock && hold_is_marked(&grant->lock->tag, ExclusiveLock)));
 	return grant->wait.granted;
@@ -106,7 +106,7 @@ draw_tokens(const Acquisition *acquisition, int64 *tokens)
 	{
 		Grant	   *grant = &acquisition->grants[i];
 
-		if (grant->same_token && grant->held->token != NO_TOKEN)
+		if (grant->same_token)
 		{
 			tokens[i] = grant->held->token;
 			continue;

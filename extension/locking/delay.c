@@ -47,16 +47,6 @@
 #define MAX_PAUSE_MS 50
 #define MAX_PAUSE_WITH_REGISTRY_MS 1000
 
-/* Microseconds on the monotonic clock, which all sessions share. */
-static int64
-now_us(void)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return INSTR_TIME_GET_MICROSEC(now);
-}
-
 /*
  * This session is ending with locks in its hands, whose keys next() gives:
  * keep others off them, if the session has asked for it.
@@ -65,7 +55,7 @@ void
 keep_others_off(NextKey next, void *arg)
 {
 	Registry   *reg = registry();
-	int64		now = now_us();
+	int64		now = monotonic_us();
 
 	if (!reg || lock_delay == 0)
 		return;
@@ -89,7 +79,7 @@ delayed_until(LockKey key)
 	if (delay)
 		until = delay->until;
 	LWLockRelease(&reg->state->delay_lock);
-	return until > now_us() ? until : 0;
+	return until > monotonic_us() ? until : 0;
 }
 
 /* The role whose session left a delay; InvalidOid if there is no such delay. */
@@ -101,7 +91,7 @@ role_of_delay(Registry *reg, LockKey key)
 
 	LWLockAcquire(&reg->state->delay_lock, LW_SHARED);
 	delay = delay_find(reg, key);
-	if (delay && delay->until > now_us())
+	if (delay && delay->until > monotonic_us())
 		role = delay->role;
 	LWLockRelease(&reg->state->delay_lock);
 	return role;
@@ -154,7 +144,7 @@ delays_under_way(int *count)
 	Registry   *reg = registry();
 	uint32		touched = reg ? table_touched(&reg->delays) : 0;
 	Delay	   *delays = palloc(Max(touched, 1) * sizeof(Delay));
-	int64		now = now_us();
+	int64		now = monotonic_us();
 
 	*count = 0;
 	if (touched == 0)
@@ -175,7 +165,7 @@ delays_under_way(int *count)
 TimestampTz
 delay_ends_at(const Delay *delay)
 {
-	return GetCurrentTimestamp() + (delay->until - now_us());
+	return GetCurrentTimestamp() + (delay->until - monotonic_us());
 }
 
 /*
@@ -204,24 +194,26 @@ started_at(void)
  * The same on the monotonic clock.  Who asks first decides for all, so that a
  * clock that is set afterwards changes nothing, and since to look for the WAL
  * writer means to copy what all sessions do.  What has happened is not in the
- * future, wherever the clock stands.
+ * future, wherever the clock stands, nor before the memory was made.
  */
 static int64
 running_since(void)
 {
-	pg_atomic_uint64 *shared = &registry()->state->running_since;
-	uint64		since = pg_atomic_read_u64(shared);
+	RegistryState *state = registry()->state;
+	uint64		since = pg_atomic_read_u64(&state->running_since);
 	TimestampTz started;
+	int64		now;
 
 	if (since != 0)
 		return (int64) since;
 	started = started_at();
+	now = monotonic_us();
 	if (started == 0)
-		return now_us();
-	if (pg_atomic_compare_exchange_u64(shared, &since,
-									   (uint64) (now_us() - Max(GetCurrentTimestamp() - started, 0))))
-		return (int64) pg_atomic_read_u64(shared);
-	return (int64) since;
+		return now;
+	now -= Max(GetCurrentTimestamp() - started, 0);
+	now = Max(now, state->begun_at);
+	return pg_atomic_compare_exchange_u64(&state->running_since, &since, (uint64) now) ?
+		now : (int64) since;
 }
 
 /*
@@ -236,7 +228,7 @@ unknown_until(void)
 	if (lock_delay == 0 || !registry() || RecoveryInProgress())
 		return 0;
 	until = running_since() + INT64CONST(1000) * lock_delay;
-	return until > now_us() && tokens_given_before_start() ? until : 0;
+	return until > monotonic_us() && tokens_given_before_start() ? until : 0;
 }
 
 /* The same of a lease, on the monotonic clock. */
@@ -245,7 +237,7 @@ lease_until(LockKey key)
 {
 	TimestampTz until = leased_until(key);
 
-	return until == 0 ? 0 : now_us() + (until - GetCurrentTimestamp());
+	return until == 0 ? 0 : monotonic_us() + (until - GetCurrentTimestamp());
 }
 
 /* Take the time for the result if it is later. */
@@ -309,7 +301,7 @@ wait_while_kept_off(const NamedLock *lock, const Deadline *deadline)
 	DelayReason reason;
 	int64		left;
 
-	while ((left = kept_off_until(lock, &reason) - now_us()) > 0)
+	while ((left = kept_off_until(lock, &reason) - monotonic_us()) > 0)
 	{
 		announce_sleep(lock, left, reason);
 		if (!sleep_while_kept_off(deadline, left / 1000 + 1))
@@ -324,7 +316,7 @@ wait_while_started(const NamedLock *lock, const Deadline *deadline)
 {
 	int64		left;
 
-	while ((left = unknown_until() - now_us()) > 0)
+	while ((left = unknown_until() - monotonic_us()) > 0)
 	{
 		announce_sleep(lock, left, SERVER_STARTED);
 		if (!deadline_sleep(deadline, left / 1000 + 1))

@@ -151,6 +151,8 @@ typedef struct RegistryState
 	Table		delays;
 
 	pg_atomic_uint32 kept_off;	/* delays, and leases ever: 0 if there are none */
+	int64		begun_at;		/* when the server was started with this memory,
+								 * in us on the monotonic clock; 0: made later */
 	pg_atomic_uint64 running_since; /* when this server began to take writes, in us
 									 * on the monotonic clock; 0: nobody asked */
 	pg_atomic_uint32 hand;		/* where to look for a name to evict */

@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/deadline.h"
 #include "base/settings.h"
 #include "registry/registry.h"
 
@@ -147,6 +148,7 @@ static void
 init_counters(RegistryState *state)
 {
 	pg_atomic_init_u32(&state->kept_off, 0);
+	state->begun_at = 0;
 	pg_atomic_init_u64(&state->running_since, 0);
 	pg_atomic_init_u32(&state->hand, 0);
 	pg_atomic_init_u64(&state->evicted, 0);
@@ -224,6 +226,7 @@ startup_shmem(void)
 	if (!found)
 	{
 		init_memory(preloaded_state, max_names, MaxBackends);
+		preloaded_state->begun_at = monotonic_us();
 		init_header(&preloaded_state->header);
 	}
 	LWLockRelease(AddinShmemInitLock);
