@@ -24,11 +24,14 @@ close $probe;
 # Without sanitizers it can still crash.
 @sanitize = () unless eval { compile("$dir/probe", ["$dir/probe.c"], @sanitize); 1 };
 
+# Which parts of the tool, the Makefile for fuzzing says.
+my ($tool) = slurp_file('torture/fuzz/Makefile') =~ m{^TOOL = .*/withlock/, ([^)]+)\)}m
+  or die 'no TOOL in the Makefile';
 my %sources = (
 	replies => [ glob('client/{common,libadvlock}/*.c'), 'torture/fuzz/replies.c', 'torture/fuzz/fake_libpq.c' ],
 	inputs => [
 		glob('client/{common,libadvlock}/*.c'), 'torture/fuzz/inputs.c',
-		map { "client/withlock/$_.c" } qw(conninfo key message options speaker text uri usage values) ]);
+		map { "client/withlock/$_" } split ' ', $tool ]);
 my %libraries = (replies => [], inputs => [ '-L' . pg_config('--libdir'), '-lpq' ]);
 
 foreach my $what (sort keys %sources)
