@@ -25,7 +25,8 @@ CREATE TABLE history (
 	name text, token bigint, before_grant bigint, after_grant bigint);
 EOT
 
-# Each holder takes its place in the history while it holds the lock.
+# Each holder takes its place in the history while it holds the lock.  Where
+# there is one processor, nobody would be overtaken without a pause.
 my $job = <<"EOT";
 DO \$\$
 DECLARE
@@ -35,6 +36,9 @@ BEGIN
 	FOR i IN 1 .. $GRANTS LOOP
 		chosen := 'name ' || (random() * 2)::integer;
 		number := nextval('before_grant');
+		IF i % 100 = 0 THEN
+			PERFORM pg_sleep(random() * 0.002);
+		END IF;
 		INSERT INTO history
 		SELECT chosen, advisory_lock.lock(chosen), number, nextval('after_grant');
 		PERFORM advisory_lock.unlock(chosen);

@@ -223,18 +223,47 @@ verify(PGconn *conn, const Way *way, const Hold *hold)
 	return token == hold->token;
 }
 
+/*
+ * Asks for the release, and says whether this session released.  A statement can
+ * be canceled before the function in it ran, or when it has returned: so it is
+ * asked again, and then "f" may mean that it had released.  A canceled COMMIT
+ * ends the transaction as well.
+ */
+static bool
+ask_release(PGconn *conn, const Way *way, const char *name, const Hold *hold)
+{
+	bool		canceled = false;
+	bool		done = false;
+	bool		again;
+
+	do
+	{
+		PGresult   *res = ask(conn, way->release, name, hold->detail);
+		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+		again = state && strcmp(state, "57014") == 0;
+		canceled |= again;
+		if (way->in_transaction)
+			done = again || strcmp(PQcmdStatus(res), "COMMIT") == 0;
+		else
+			done = PQresultStatus(res) == PGRES_TUPLES_OK &&
+				(canceled || strcmp(PQgetvalue(res, 0, 0), "t") == 0);
+		PQclear(res);
+	} while (again && !way->in_transaction);
+	return done;
+}
+
 /* False when it was gone already: then who knows what this session holds. */
 static bool
 release(PGconn *conn, const Way *way, const char *name, const Hold *hold)
 {
-	PGresult   *res;
 	bool		done;
 
+	/* A statement that failed has ended what its transaction held, late or not. */
+	if (PQtransactionStatus(conn) == PQTRANS_INERROR)
+		history_event("fault", hold->name, 0, PQbackendPID(conn), "failed-transaction");
 	history_event("release", hold->name, hold->token, PQbackendPID(conn), "");
-	res = ask(conn, way->release, name, hold->detail);
-	done = way->in_transaction ? strcmp(PQcmdStatus(res), "COMMIT") == 0 :
-		PQresultStatus(res) == PGRES_TUPLES_OK && strcmp(PQgetvalue(res, 0, 0), "t") == 0;
-	PQclear(res);
+	done = ask_release(conn, way, name, hold);
 	history_event(done ? "released" : "gone", hold->name, hold->token, PQbackendPID(conn), "");
 	return done;
 }

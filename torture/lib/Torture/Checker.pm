@@ -48,7 +48,7 @@ my %takes_lock = (
 	(map { $_ => 'one' } qw(terminate-holder terminate-waiter freeze-holder stop-backend stop-backend-long stop-worker stop-worker-long
 		  kill-withlock kill-parent kill-worker link-cut link-hold link-hold-one-way link-delay pgbouncer-restart
 		  cable-flaps cable-out host-gone)),
-	(map { $_ => 'own' } qw(discard-all raw-unlock raw-unlock-all)));
+	(map { $_ => 'own' } qw(discard-all raw-unlock raw-unlock-all failed-transaction)));
 
 # How long after a fault its victims may still find out, in ns: all bounds of
 # ours are below, on a machine that is not overloaded several times.
