@@ -194,6 +194,53 @@ giving_back_is_tried_again(void)
 	for_both(again_and_again);
 }
 
+/* What gives back. */
+static const char *
+giver(const advlock *h)
+{
+	return advlock_has_extension(h) ? "advisory_lock.unlock" : "pg_advisory_unlock(";
+}
+
+/* It had been given back: that it is not held any more is no loss. */
+static void
+unlock(advlock *h)
+{
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	spoil(h, giver(h));
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+	check_held(h, "0");
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_NOT_HELD);
+}
+
+static void
+canceled_release_is_no_loss(void)
+{
+	for_both(unlock);
+}
+
+/* Held twice, it is not given back twice. */
+static void
+unlock_once(advlock *h)
+{
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_OK);
+	for (int i = 0; i < 2; i++)
+	{
+		spoil(h, giver(h));
+		check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+		check_held(h, "1");
+		check_result(h, advlock_check(h), ADVLOCK_OK);
+	}
+	check_result(h, advlock_unlock(h, "x"), ADVLOCK_OK);
+}
+
+static void
+canceled_release_is_of_one(void)
+{
+	for_both(unlock_once);
+}
+
 /* The caller's connection is not left in a transaction that is not his. */
 static void
 check_and_end(advlock *h)
@@ -218,6 +265,8 @@ const test_case canceled_tests[] = {
 	{"lock_taken_again_is_released", "spoiled", lock_taken_again_is_released},
 	{"permit_is_given_back", "spoiled", permit_is_given_back},
 	{"check_is_ended", "spoiled", check_is_ended},
+	{"canceled_release_is_no_loss", "spoiled", canceled_release_is_no_loss},
+	{"canceled_release_is_of_one", "spoiled", canceled_release_is_of_one},
 	{"giving_back_is_tried_again", "spoiled", giving_back_is_tried_again},
 	{NULL, NULL, NULL}
 };
