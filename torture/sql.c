@@ -81,6 +81,7 @@ typedef struct Hold
 	char		name[256];		/* of the lock that excludes: a permit's own */
 	char		detail[64];		/* what release is given as $2 */
 	int64_t		token;
+	int64_t		since;			/* when it was had */
 	char		failure[8];		/* SQLSTATE of an acquire that failed */
 } Hold;
 
@@ -193,6 +194,7 @@ acquire(PGconn *conn, const Way *way, const char *name, Hold *hold)
 		bool		permit = strcmp(way->name, "permit") == 0;
 
 		hold->token = atoll(PQgetvalue(res, 0, 0));
+		hold->since = history_now();
 		snprintf(hold->detail, sizeof(hold->detail), "%s", PQnfields(res) > 1 ? PQgetvalue(res, 0, 1) : "");
 		snprintf(hold->name, sizeof(hold->name), permit ? "%s#%s" : "%s", name, hold->detail);
 		history_event("held", hold->name, hold->token, PQbackendPID(conn), way->name);
@@ -259,9 +261,9 @@ release(PGconn *conn, const Way *way, const char *name, const Hold *hold)
 {
 	bool		done;
 
-	/* A statement that failed has ended what its transaction held, late or not. */
+	/* A statement that failed has ended what its transaction held, at any time. */
 	if (PQtransactionStatus(conn) == PQTRANS_INERROR)
-		history_event("fault", hold->name, 0, PQbackendPID(conn), "failed-transaction");
+		history_event_at(hold->since, "fault", hold->name, 0, PQbackendPID(conn), "failed-transaction");
 	history_event("release", hold->name, hold->token, PQbackendPID(conn), "");
 	done = ask_release(conn, way, name, hold);
 	history_event(done ? "released" : "gone", hold->name, hold->token, PQbackendPID(conn), "");
