@@ -40,7 +40,17 @@ put_escaped(FILE *stream, const char *text)
 	}
 }
 
-/* "@DATABASE@MODE@NAME", to be freed; NULL if memory ran out. */
+/* "@DATABASE@MODE@NAME" */
+static void
+put_identity(FILE *stream, const advlock *session, char mode, const char *name)
+{
+	fputc('@', stream);
+	put_escaped(stream, advlock_database(session));
+	fprintf(stream, "@%c@", mode);
+	put_escaped(stream, name);
+}
+
+/* The same, to be freed; NULL if memory ran out. */
 static char *
 lock_identity(const advlock *session, char mode, const char *name)
 {
@@ -49,10 +59,7 @@ lock_identity(const advlock *session, char mode, const char *name)
 
 	if (stream == NULL)
 		return NULL;
-	fputc('@', stream);
-	put_escaped(stream, advlock_database(session));
-	fprintf(stream, "@%c@", mode);
-	put_escaped(stream, name);
+	put_identity(stream, session, mode, name);
 	return stream_close(stream, &text);
 }
 
@@ -196,12 +203,11 @@ static void
 put_own(FILE *stream, const Options *options, const advlock *session, const char *name)
 {
 	int			permit = advlock_permit(session, name);
-	char	   *identity = lock_identity(session, options->shared ? 's' : 'x', name);
 
-	fprintf(stream, "%d%s", (int) getpid(), identity ? identity : "");
+	fprintf(stream, "%d", (int) getpid());
+	put_identity(stream, session, options->shared ? 's' : 'x', name);
 	if (permit > 0)
 		fprintf(stream, "#%d", permit);
-	free(identity);
 }
 
 bool
