@@ -130,7 +130,7 @@ is_of_one(const advlock *h, const advl_question *question)
 	const advl_arrays *arrays = &h->op.arrays;
 
 	return question->of_one[0] != NULL && advl_arrays_name_one(arrays) &&
-		(question->releases ? arrays->times == 1 && !arrays->last->shared :
+		(question->once ? arrays->times == 1 && !arrays->last->shared :
 		 h->warm != ADVL_WARM_OF_ALL);
 }
 
@@ -146,21 +146,26 @@ answer_at(const advlock *h)
 }
 
 /*
- * Would core's functions answer what the extension did not?  What was canceled
- * may have been done, and a release must not be done twice: who asked decides.
+ * Are core's functions to be asked?  Once; but a release that was canceled may
+ * have been done, and is asked again only if another one is not one too many.
  */
 static bool
-core_may_answer(const advlock *h, const PGresult *answer)
+core_is_to_answer(advlock *h, const PGresult *answer)
 {
 	const char *state = advl_state(answer);
+	bool		canceled = advl_meaning(state) == ADVLOCK_CANCELED;
 
-	return state[0] != '\0' && !h->op.asked_core &&
-		!(h->op.question->releases && advl_meaning(state) == ADVLOCK_CANCELED);
+	if (canceled && h->op.released != NULL && !h->op.may_be_released)
+	{
+		h->op.may_be_released = true;
+		return h->op.released->count == 1;
+	}
+	return state[0] != '\0' && !h->op.asked_core;
 }
 
 /*
  * Move the answer to the front.  The extension is not asked again where it
- * failed; core's functions are asked once.
+ * failed.
  */
 static advlock_result
 answered(advlock *h)
@@ -168,7 +173,7 @@ answered(advlock *h)
 	int			at = answer_at(h);
 	PGresult   *answer = h->op.results[at];
 
-	if (PQresultStatus(answer) == PGRES_TUPLES_OK || !core_may_answer(h, answer))
+	if (PQresultStatus(answer) == PGRES_TUPLES_OK || !core_is_to_answer(h, answer))
 	{
 		h->op.results[at] = h->op.results[0];
 		h->op.results[0] = answer;

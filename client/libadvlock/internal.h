@@ -113,7 +113,7 @@ typedef struct advl_question
 	const char *of_one[2];
 	int			params_of_one;
 	const char *by_keys;
-	bool		releases;		/* of_one is for an exclusive lock that is counted once */
+	bool		once;			/* of_one is for an exclusive lock that is counted once */
 	bool		limited;		/* the answer must not wait for catalogs */
 } advl_question;
 
@@ -206,7 +206,7 @@ typedef struct advl_operation
 
 	/* The lock being given back, one of those held. */
 	advl_lock  *released;
-	bool		may_be_released;	/* that was canceled, and is asked again */
+	bool		may_be_released;	/* ... by a statement that was canceled */
 } advl_operation;
 
 /* The walk over the hosts, see hosts.c. */

@@ -29,7 +29,7 @@ static const advl_question release_question = {
 	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
 	.of_one = {OF_ONE(ADVL_UNGUARDED), OF_ONE(ADVL_GUARDED)},
 	.params_of_one = 1,
-	.releases = true,
+	.once = true,
 	.by_keys =
 	"SELECT CASE"
 	" WHEN " ADVL_IS_BIGINT " AND l.shared THEN pg_catalog.pg_advisory_unlock_shared(" ADVL_BIGINT_ARG("l.name") ")"
@@ -50,28 +50,16 @@ advl_send_release(advlock *h, const advl_lock *list, advl_handler on_released,
 	return advl_ask(h, &release_question, on_released, answer_ms);
 }
 
-static advlock_result unlocked(advlock *h);
-
 /*
  * The statement was canceled, before it gave the lock back or after: nobody
- * knows.  Of a lock that goes on being held, another release could be one too
- * many; the last one makes up for it.  The last one itself is asked again, once.
+ * knows.  The last release makes up for it.
  */
 static advlock_result
-canceled(advlock *h)
+doubt_release(advl_lock *lock)
 {
-	advl_lock  *lock = h->op.released;
-
-	if (lock->count > 1)
-	{
-		lock->count--;
-		lock->unsure++;
-		return ADVLOCK_OK;
-	}
-	if (h->op.may_be_released)
-		return advl_server_error(h, h->op.results[0]);
-	h->op.may_be_released = true;
-	return advl_ask(h, &release_question, unlocked, ADVL_ANSWER_MS);
+	lock->count--;
+	lock->unsure++;
+	return ADVLOCK_OK;
 }
 
 /* The lock was given back once, or had gone before. */
@@ -82,7 +70,7 @@ unlocked(advlock *h)
 	advl_lock  *lock = h->op.released;
 
 	if (!advl_rows(row))
-		return advl_meaning(advl_state(row)) == ADVLOCK_CANCELED ? canceled(h) : advl_server_error(h, row);
+		return h->op.may_be_released && lock->count > 1 ? doubt_release(lock) : advl_server_error(h, row);
 	if (!advl_is_true(row, 0) && !h->op.may_be_released)
 	{
 		(void) advl_fail(h, ADVLOCK_NOT_HELD, "lock %s was not held any more",
