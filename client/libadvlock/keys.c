@@ -96,7 +96,8 @@ not_seen(advlock *h, const PGresult *attempt, const PGresult *look)
 static advlock_result
 attempted(advlock *h)
 {
-	const PGresult *attempt = h->op.results[1];
+	/* after an error of the slice there was no attempt */
+	const PGresult *attempt = h->op.results[advl_rows(h->op.results[0]) ? 1 : 0];
 	const PGresult *look = h->op.results[2];
 	bool		timed_out = strcmp(advl_state(attempt), "55P03") == 0;
 

@@ -194,6 +194,26 @@ giving_back_is_tried_again(void)
 	for_both(again_and_again);
 }
 
+/* What failed before the lock was asked for is the error, and no loss. */
+static void
+lock_unasked(advlock *h)
+{
+	if (advlock_has_extension(h))
+		return;
+	check_result(h, advlock_lock(h, "held", NULL), ADVLOCK_OK);
+	garble(h, "set_config(");
+	check_result(h, advlock_lock(h, "x", NULL), ADVLOCK_SERVER);
+	check_sqlstate(h, "42601");
+	check_held(h, "1");
+	check_result(h, advlock_unlock(h, "held"), ADVLOCK_OK);
+}
+
+static void
+setting_fails(void)
+{
+	for_both(lock_unasked);
+}
+
 /* What gives back. */
 static const char *
 giver(const advlock *h)
@@ -265,6 +285,7 @@ const test_case canceled_tests[] = {
 	{"lock_taken_again_is_released", "spoiled", lock_taken_again_is_released},
 	{"permit_is_given_back", "spoiled", permit_is_given_back},
 	{"check_is_ended", "spoiled", check_is_ended},
+	{"setting_fails", "spoiled", setting_fails},
 	{"canceled_release_is_no_loss", "spoiled", canceled_release_is_no_loss},
 	{"canceled_release_is_of_one", "spoiled", canceled_release_is_of_one},
 	{"giving_back_is_tried_again", "spoiled", giving_back_is_tried_again},
