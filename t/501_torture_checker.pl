@@ -94,6 +94,11 @@ sees('P2', 'a fault that hit another one excuses nothing',
 sees('P2', 'a fault that takes no lock excuses nothing', $late . "10 nemesis 1 fault a 0 101 reload\n11 nemesis 1 fault_end\n");
 sees('P2', 'a fault that came later excuses nothing', $late . "35 nemesis 1 fault a 0 101 terminate-holder\n36 nemesis 1 fault_end\n");
 
+$verdict = sees('', '... or by its own transaction, which failed before it was told',
+	$late . "9 one 11.1 fault a 0 101 failed-transaction\n");
+is($verdict->{figures}{overlaps}{'failed-transaction'}{longest}, 10 * $MS, '... which is measured as well');
+sees('P2', '... but not by that of another one', $late . "9 two 12.9 fault a 0 102 failed-transaction\n");
+
 sees('P3', 'an update was lost', $good . "30 one 11.1 lost_update a 10 0 23505\n");
 sees('P3', 'the resource took a lower token', $good . "90 end 0 resource - 0 0 a_at_2:_token_9_after_10\n");
 
