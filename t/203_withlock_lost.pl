@@ -330,7 +330,7 @@ $running = start_withlock('a', @no_delay, '--', @obedient);
 $running->wait_output(qr/ready/);
 kill 'KILL', $victim->pid;
 is($running->wait, 74, 'another session crashes');
-$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not recover';
+wait_until_up($node);
 
 # Settings of a role that would end waits and idle sessions
 $node->safe_psql('postgres', <<'EOT');

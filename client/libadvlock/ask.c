@@ -53,15 +53,6 @@ advl_in_transaction(const advlock *h)
 	return PQtransactionStatus(h->conn) != PQTRANS_IDLE;
 }
 
-/* May statements do whatever they like?  Unless the server says no, yes. */
-bool
-advl_is_superuser(const advlock *h)
-{
-	const char *answer = PQparameterStatus(h->conn, "is_superuser");
-
-	return answer == NULL || strcmp(answer, "off") != 0;
-}
-
 static int
 append(advl_statement *statements, int n, const advl_statement *more, int count)
 {
@@ -111,10 +102,9 @@ static advl_statement
 ask_extension(advlock *h, const advl_question *question, bool of_one)
 {
 	advl_arrays *arrays = &h->op.arrays;
-	bool		superuser = advl_is_superuser(h);
 
-	return of_one ? advl_arrays_statement_of_one(arrays, question->of_one[superuser], question->params_of_one) :
-		advl_arrays_statement(arrays, question->by_extension[superuser]);
+	return of_one ? advl_arrays_statement_of_one(arrays, question->of_one, question->params_of_one) :
+		advl_arrays_statement(arrays, question->by_extension);
 }
 
 static advl_statement
@@ -129,7 +119,7 @@ is_of_one(const advlock *h, const advl_question *question)
 {
 	const advl_arrays *arrays = &h->op.arrays;
 
-	return question->of_one[0] != NULL && advl_arrays_name_one(arrays) &&
+	return question->of_one != NULL && advl_arrays_name_one(arrays) &&
 		(question->once ? arrays->times == 1 && !arrays->last->shared :
 		 h->warm != ADVL_WARM_OF_ALL);
 }

@@ -21,19 +21,19 @@
 	" WHERE " condition " LIMIT 1)"
 
 /* It is not held any more, or not with our token. */
-#define BY_EXTENSION(guarded) \
+#define BY_EXTENSION \
 	FIRST("", "COALESCE(" \
-		  guarded(ADVL_ROW_CALL("token", ADVL_FULL_NAME), "int8") \
+		  ADVL_CALL(ADVL_ROW_CALL("token", ADVL_FULL_NAME), "int8") \
 		  ADVL_OP("<>") "l.token, true)")
 
-#define OF_ONE(guarded) \
+#define OF_ONE \
 	"SELECT pg_catalog.pg_backend_pid(), CASE WHEN COALESCE(" \
-	guarded("advisory_lock.token(" ADVL_NAME ")", "int8") \
+	ADVL_CALL("advisory_lock.token(" ADVL_NAME ")", "int8") \
 	ADVL_OP("<>") ADVL_TOKEN ", true) THEN 1 END"
 
 const advl_question advl_check_question = {
-	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
-	.of_one = {OF_ONE(ADVL_UNGUARDED), OF_ONE(ADVL_GUARDED)},
+	.by_extension = BY_EXTENSION,
+	.of_one = OF_ONE,
 	.params_of_one = 2,
 	.by_keys = FIRST(", " ADVL_ROW_KEYS(ADVL_FULL_NAME),
 					 "NOT " ADVL_HOLDS("CASE WHEN l.shared THEN 'ShareLock' ELSE 'ExclusiveLock' END")),

@@ -21,31 +21,25 @@
 static const char delay_sql[] =
 "SELECT pg_catalog.set_config('advisory_lock.lock_delay', CAST($1 AS pg_catalog.text), false)";
 
-/* The arguments of a call take no subquery. */
-#define UNGUARDED(argument) argument
-#define GUARDED(argument) \
-	"CASE WHEN " ADVL_ASK(ADVL_HAS_EXTENSION) " THEN " argument \
+/* The name or key of the lock, by the guard of ADVL_CALL: a CALL takes no subquery. */
+#define GUARDED_NAME \
+	"CASE WHEN " ADVL_ASK(ADVL_HAS_EXTENSION) " THEN " ADVL_NAME \
 	" ELSE " ADVL_IS_GONE " END"
 
 #define CALL_ACQUIRE(lock, more) \
 	"CALL advisory_lock.acquire(" lock ", CAST($2 AS pg_catalog.interval)," \
 	" CAST($3 AS pg_catalog.bool)" more ")"
 
-#define ACQUIRE(guarded) \
-	{ \
-		CALL_ACQUIRE(guarded(ADVL_NAME), ", CAST($4 AS pg_catalog.int4)"), \
-		CALL_ACQUIRE(ADVL_BIGINT_ARG(guarded(ADVL_NAME)), ""), \
-		CALL_ACQUIRE(ADVL_PAIR_ARGS(guarded(ADVL_NAME)), ", NULL") \
-	}
+static const char *const acquire_sql[ADVL_KINDS] = {
+	CALL_ACQUIRE(GUARDED_NAME, ", CAST($4 AS pg_catalog.int4)"),
+	CALL_ACQUIRE(ADVL_BIGINT_ARG(GUARDED_NAME), ""),
+	CALL_ACQUIRE(ADVL_PAIR_ARGS(GUARDED_NAME), ", NULL")
+};
 
 /* The array is given as its text, so that a guard can stand for it. */
-#define ACQUIRE_MANY(guarded) \
-	"CALL advisory_lock.acquire_many(CAST(" guarded(ADVL_NAME) " AS pg_catalog._text)," \
-	" CAST($2 AS pg_catalog.interval))"
-
-/* [for superusers], and one [by kind] */
-static const char *const acquire_sql[2][ADVL_KINDS] = {ACQUIRE(UNGUARDED), ACQUIRE(GUARDED)};
-static const char *const acquire_many_sql[2] = {ACQUIRE_MANY(UNGUARDED), ACQUIRE_MANY(GUARDED)};
+static const char acquire_many_sql[] =
+"CALL advisory_lock.acquire_many(CAST(" GUARDED_NAME " AS pg_catalog._text),"
+" CAST($2 AS pg_catalog.interval))";
 
 /* What is left until a deadline, as an interval; NULL: no limit. */
 static const char *
@@ -156,12 +150,11 @@ acquire_statement(const advlock *h, bool all, advl_number timeout, advl_number p
 	const advlock_options *o = &h->op.options;
 	const advl_lock *lock = h->op.wanted;
 	const char *limit = timeout_text(timeout, h->op.deadline);
-	bool		guarded = advl_is_superuser(h);
 
 	if (all)
-		return (advl_statement) {acquire_many_sql[guarded], 2, {h->op.names.data, limit}, true};
+		return (advl_statement) {acquire_many_sql, 2, {h->op.names.data, limit}, true};
 	snprintf(permits, sizeof(advl_number), "%d", o->permits);
-	return (advl_statement) {acquire_sql[guarded][lock->kind], lock->kind == ADVL_BY_NAME ? 4 : 3,
+	return (advl_statement) {acquire_sql[lock->kind], lock->kind == ADVL_BY_NAME ? 4 : 3,
 		{advl_parameter(lock), limit, o->shared ? "true" : "false",
 		o->permits > 0 ? permits : NULL}, true};
 }

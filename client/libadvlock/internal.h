@@ -103,14 +103,14 @@ typedef struct advl_statement
 } advl_statement;
 
 /*
- * What is asked about locks given as arrays, see ask.c.  by_extension has
- * two texts, the second for superusers; so has of_one, which may be missing:
- * the same about one lock, given as its name, or that and its token.
+ * What is asked about locks given as arrays, see ask.c.  of_one, which may be
+ * missing, asks the same about one lock, given as its name, or that and its
+ * token.
  */
 typedef struct advl_question
 {
-	const char *by_extension[2];
-	const char *of_one[2];
+	const char *by_extension;
+	const char *of_one;
 	int			params_of_one;
 	const char *by_keys;
 	bool		once;			/* of_one is for an exclusive lock that is counted once */
@@ -374,7 +374,6 @@ extern bool advl_cancel(PGconn *conn, int64_t deadline);
 
 /* === ask.c === */
 extern bool advl_in_transaction(const advlock *h);
-extern bool advl_is_superuser(const advlock *h);
 extern advlock_result advl_ask(advlock *h, const advl_question *question,
 							   advl_handler on_answer, int answer_ms);
 extern int	advl_rehearse(advlock *h, const advl_question *question,

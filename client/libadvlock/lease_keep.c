@@ -30,18 +30,13 @@
 #define GIVE_BACK_MS 10000
 
 #define MORE_ARGUMENTS ", CAST($2 AS pg_catalog.int8), CAST($3 AS pg_catalog.interval)"
-#define RENEW(guarded, lock) \
-	"SELECT " guarded("advisory_lock.renew_lease(" lock MORE_ARGUMENTS ") IS NOT NULL", "bool")
-#define RELEASE(guarded, lock) \
-	"SELECT " guarded("advisory_lock.release_lease(" lock MORE_ARGUMENTS ")", "bool")
+#define RENEW(lock) \
+	"SELECT " ADVL_CALL("advisory_lock.renew_lease(" lock MORE_ARGUMENTS ") IS NOT NULL", "bool")
+#define RELEASE(lock) \
+	"SELECT " ADVL_CALL("advisory_lock.release_lease(" lock MORE_ARGUMENTS ")", "bool")
 
-/* [for superusers][kind] */
-static const char *const renew_sql[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(RENEW, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(RENEW, ADVL_GUARDED)
-};
-static const char *const release_sql[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(RELEASE, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(RELEASE, ADVL_GUARDED)
-};
+static const char *const renew_sql[ADVL_KINDS] = ADVL_EACH_ARGUMENT(RENEW);
+static const char *const release_sql[ADVL_KINDS] = ADVL_EACH_ARGUMENT(RELEASE);
 
 /* === The end === */
 
@@ -121,7 +116,7 @@ send_change(const advlock *h, advlock *session)
 	advl_number token,
 				duration;
 	bool		release = lease->releasing;
-	const char *sql = (release ? release_sql : renew_sql)[advl_is_superuser(session)][lock->kind];
+	const char *sql = (release ? release_sql : renew_sql)[lock->kind];
 	advl_statement statement = {sql, 3,
 	{advl_parameter(lock), token, release && lease->at_least_ms == 0 ? NULL : duration}, true};
 

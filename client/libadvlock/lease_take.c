@@ -31,24 +31,19 @@
  * The row as text, "(ticket,token,ahead,...)": a guard can stand for no more
  * than one value.
  */
-#define ASK(guarded, lock) \
-	"SELECT " guarded("CAST(advisory_lock.queue_lease(" lock "," \
-					  " CAST($2 AS pg_catalog.interval), CAST($3 AS pg_catalog.int8)," \
-					  " CAST($4 AS pg_catalog.text)) AS pg_catalog.text)", "text")
-#define LEAVE(guarded, lock) \
-	"SELECT " guarded("advisory_lock.leave_lease_queue(" lock ", CAST($2 AS pg_catalog.int8))", "bool")
+#define ASK(lock) \
+	"SELECT " ADVL_CALL("CAST(advisory_lock.queue_lease(" lock "," \
+						" CAST($2 AS pg_catalog.interval), CAST($3 AS pg_catalog.int8)," \
+						" CAST($4 AS pg_catalog.text)) AS pg_catalog.text)", "text")
+#define LEAVE(lock) \
+	"SELECT " ADVL_CALL("advisory_lock.leave_lease_queue(" lock ", CAST($2 AS pg_catalog.int8))", "bool")
 
 /* For the transaction of the question alone: a pooler's session is shared. */
 static const char delay_sql[] =
 "SELECT pg_catalog.set_config('advisory_lock.lock_delay', CAST($1 AS pg_catalog.text), true)";
 
-/* [for superusers][kind] */
-static const char *const ask_sql[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(ASK, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(ASK, ADVL_GUARDED)
-};
-static const char *const leave_sql[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(LEAVE, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(LEAVE, ADVL_GUARDED)
-};
+static const char *const ask_sql[ADVL_KINDS] = ADVL_EACH_ARGUMENT(ASK);
+static const char *const leave_sql[ADVL_KINDS] = ADVL_EACH_ARGUMENT(LEAVE);
 
 typedef struct Answer
 {
@@ -85,7 +80,7 @@ leave(advlock *h)
 {
 	const advl_lock *lock = h->op.wanted;
 	advl_number ticket;
-	advl_statement statement = {leave_sql[advl_is_superuser(h)][lock->kind], 2, {advl_parameter(lock), ticket}, true};
+	advl_statement statement = {leave_sql[lock->kind], 2, {advl_parameter(lock), ticket}, true};
 
 	snprintf(ticket, sizeof(ticket), "%lld", (long long) h->ticket);
 	return advl_send(h, &statement, 1, left, LEAVE_MS);
@@ -138,7 +133,7 @@ ask(advlock *h)
 	snprintf(delay, sizeof(delay), "%d", h->op.options.lock_delay_ms);
 	if (h->op.options.lock_delay_ms >= 0)
 		statements[n++] = (advl_statement) {delay_sql, 1, {delay}, false};
-	statements[n++] = (advl_statement) {ask_sql[advl_is_superuser(h)][lock->kind], 4,
+	statements[n++] = (advl_statement) {ask_sql[lock->kind], 4,
 		{advl_parameter(lock), duration, h->ticket == 0 ? NULL : ticket, h->op.options.holder}, true};
 
 	snprintf(duration, sizeof(duration), "%d milliseconds", lease->duration_ms);

@@ -36,7 +36,7 @@
 	" WHERE " ADVL_HOLDS("CASE WHEN l.shared THEN 'ShareLock' ELSE 'ExclusiveLock' END")
 
 static const advl_question leftover_question = {
-	.by_extension = {LEFTOVER, LEFTOVER},
+	.by_extension = LEFTOVER,
 	.by_keys = LEFTOVER,
 	.limited = true
 };

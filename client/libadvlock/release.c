@@ -15,19 +15,19 @@
 	" FROM " ADVL_ROWS " AS l(" ADVL_COLUMNS ")," \
 	" LATERAL pg_catalog.generate_series(1, l.count)"
 
-#define BY_EXTENSION(guarded) \
+#define BY_EXTENSION \
 	"SELECT CASE" \
 	" WHEN l.permit" ADVL_OP(">") "0 THEN " \
-	guarded("advisory_lock.release_permit(l.name, l.permit)", "bool") \
-	" WHEN l.shared THEN " guarded(ADVL_ROW_CALL("unlock_shared", "l.name"), "bool") \
-	" ELSE " guarded(ADVL_ROW_CALL("unlock", "l.name"), "bool") " END" TIMES
+	ADVL_CALL("advisory_lock.release_permit(l.name, l.permit)", "bool") \
+	" WHEN l.shared THEN " ADVL_CALL(ADVL_ROW_CALL("unlock_shared", "l.name"), "bool") \
+	" ELSE " ADVL_CALL(ADVL_ROW_CALL("unlock", "l.name"), "bool") " END" TIMES
 
-#define OF_ONE(guarded) \
-	"SELECT " guarded("advisory_lock.unlock(" ADVL_NAME ")", "bool")
+#define OF_ONE \
+	"SELECT " ADVL_CALL("advisory_lock.unlock(" ADVL_NAME ")", "bool")
 
 static const advl_question release_question = {
-	.by_extension = {BY_EXTENSION(ADVL_UNGUARDED), BY_EXTENSION(ADVL_GUARDED)},
-	.of_one = {OF_ONE(ADVL_UNGUARDED), OF_ONE(ADVL_GUARDED)},
+	.by_extension = BY_EXTENSION,
+	.of_one = OF_ONE,
 	.params_of_one = 1,
 	.once = true,
 	.by_keys =

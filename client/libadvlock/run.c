@@ -20,24 +20,19 @@
  * that began later than that from now was recorded by a clock that was wrong,
  * and must not keep the job off until then.
  */
-#define IS_DUE(guarded, lock) \
+#define IS_DUE(lock) \
 	"SELECT CAST(EXTRACT(epoch FROM pg_catalog.clock_timestamp())" ADVL_OP("*") "1000000 AS pg_catalog.int8)," \
 	" COALESCE(r.began" ADVL_OP(">") "(pg_catalog.clock_timestamp()" ADVL_OP("-") \
 	"CAST($2 AS pg_catalog.interval)) AND r.began" ADVL_OP("<") "(pg_catalog.clock_timestamp()" ADVL_OP("+") \
 	"CAST($2 AS pg_catalog.interval)), false), CAST(r.began AS pg_catalog.text)" \
-	" FROM (SELECT " guarded("advisory_lock.last_run(" lock ")", "timestamptz") " AS began) AS r"
-#define RECORD(guarded, lock) \
-	"SELECT " guarded("CAST(advisory_lock.record_run(" lock ", CAST($2 AS pg_catalog.int8)," \
+	" FROM (SELECT " ADVL_CALL("advisory_lock.last_run(" lock ")", "timestamptz") " AS began) AS r"
+#define RECORD(lock) \
+	"SELECT " ADVL_CALL("CAST(advisory_lock.record_run(" lock ", CAST($2 AS pg_catalog.int8)," \
 					  " pg_catalog.to_timestamp(CAST($3 AS pg_catalog.float8)" ADVL_OP("/") \
 					  "1000000)) AS pg_catalog.text)", "text")
 
-/* [for superusers][kind] */
-static const char *const is_due_sql[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(IS_DUE, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(IS_DUE, ADVL_GUARDED)
-};
-static const char *const record_sql[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(RECORD, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(RECORD, ADVL_GUARDED)
-};
+static const char *const is_due_sql[ADVL_KINDS] = ADVL_EACH_ARGUMENT(IS_DUE);
+static const char *const record_sql[ADVL_KINDS] = ADVL_EACH_ARGUMENT(RECORD);
 
 static advlock_result
 told_if_due(advlock *session)
@@ -69,13 +64,12 @@ recorded(advlock *session)
 advlock_result
 advl_send_run(advlock *session, const advl_lock *lock, const advl_run *run, int answer_ms)
 {
-	bool		guarded = advl_is_superuser(session);
 	advl_number numbers[2];
 	const char *parameter = advl_parameter(lock);
-	advl_statement statement = {is_due_sql[guarded][lock->kind], 2, {parameter, numbers[0]}, true};
+	advl_statement statement = {is_due_sql[lock->kind], 2, {parameter, numbers[0]}, true};
 
 	if (run->record)
-		statement = (advl_statement) {record_sql[guarded][lock->kind], 3, {parameter, numbers[0], numbers[1]}, true};
+		statement = (advl_statement) {record_sql[lock->kind], 3, {parameter, numbers[0], numbers[1]}, true};
 	snprintf(numbers[0], sizeof(numbers[0]), run->record ? "%lld" : "%lld milliseconds",
 			 (long long) (run->record ? lock->token : run->within_ms));
 	snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long) run->began);

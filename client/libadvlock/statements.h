@@ -25,11 +25,11 @@
 	ADVL_HIGH(ADVL_BIGINT_ARG(text)) ", " ADVL_LOW(ADVL_BIGINT_ARG(text))
 
 /* For each kind of lock, what the macro makes of the arguments that say which. */
-#define ADVL_EACH_ARGUMENT(statement, guarded) \
+#define ADVL_EACH_ARGUMENT(statement) \
 	{ \
-		statement(guarded, ADVL_NAME), \
-		statement(guarded, ADVL_BIGINT_ARG(ADVL_NAME)), \
-		statement(guarded, ADVL_PAIR_ARGS(ADVL_NAME)) \
+		statement(ADVL_NAME), \
+		statement(ADVL_BIGINT_ARG(ADVL_NAME)), \
+		statement(ADVL_PAIR_ARGS(ADVL_NAME)) \
 	}
 
 /* A FROM item k like that of ADVL_KEYS, for such a text in that key space. */
@@ -89,12 +89,11 @@
 /*
  * A call of a function of the extension's.  The extension was there when the
  * session began, but who owns it can drop it and put functions of his own in
- * its place, which would do as they like with a superuser's rights.  So a
- * statement of a superuser's asks again before it calls, and fails with
- * undefined_object.
+ * its place, which would do as they like with the rights of the caller: with
+ * those of his session, whatever role he has set.  So every statement asks again
+ * before it calls, and fails with undefined_object.
  */
-#define ADVL_UNGUARDED(call, type) call
-#define ADVL_GUARDED(call, type) \
+#define ADVL_CALL(call, type) \
 	"CASE WHEN " ADVL_HAS_EXTENSION " THEN " call \
 	" ELSE CAST(" ADVL_IS_GONE " AS pg_catalog." type ") END"
 #define ADVL_IS_GONE \

@@ -39,30 +39,24 @@ typedef struct statements
 								 * and has the extension come? */
 } statements;
 
-#define CALL(guarded, function, type) \
-	"SELECT " guarded("advisory_lock." function, type)
+#define WAIT(lock, function) \
+	"SELECT " ADVL_CALL("advisory_lock." function "(" lock ")", "int8")
 
-#define WAIT(guarded, lock, function) \
-	CALL(guarded, function "(" lock ")", "int8")
+#define TRY(lock, function) \
+	"SELECT " ADVL_CALL("advisory_lock." function "(" lock ", CAST($2 AS pg_catalog.interval))", "bool")
 
-#define TRY(guarded, lock, function) \
-	CALL(guarded, function "(" lock ", CAST($2 AS pg_catalog.interval))", "bool")
+#define TOKEN(lock) ADVL_CALL("advisory_lock.token(" lock ")", "int8")
 
-#define TOKEN(guarded, lock) guarded("advisory_lock.token(" lock ")", "int8")
-
-#define BY_EXTENSION(guarded, lock) \
+#define BY_EXTENSION(lock) \
 	{ \
-		.wait = {WAIT(guarded, lock, "xact_lock"), WAIT(guarded, lock, "xact_lock_shared")}, \
-		.try = {TRY(guarded, lock, "try_xact_lock"), TRY(guarded, lock, "try_xact_lock_shared")}, \
+		.wait = {WAIT(lock, "xact_lock"), WAIT(lock, "xact_lock_shared")}, \
+		.try = {TRY(lock, "try_xact_lock"), TRY(lock, "try_xact_lock_shared")}, \
 		.look = "SELECT t.token IS NOT NULL, t.token, pg_catalog.pg_backend_pid()," \
 			" CAST($2 AS pg_catalog.text)" \
-			" FROM (SELECT " TOKEN(guarded, lock) ") AS t(token)" \
+			" FROM (SELECT " TOKEN(lock) ") AS t(token)" \
 	}
 
-/* [for superusers][kind] */
-static const statements by_extension[2][ADVL_KINDS] = {
-	ADVL_EACH_ARGUMENT(BY_EXTENSION, ADVL_UNGUARDED), ADVL_EACH_ARGUMENT(BY_EXTENSION, ADVL_GUARDED)
-};
+static const statements by_extension[ADVL_KINDS] = ADVL_EACH_ARGUMENT(BY_EXTENSION);
 
 /* [shared][kind] */
 static const char *const wait_by_keys[2][ADVL_KINDS] = {
@@ -172,7 +166,7 @@ advlock_result
 advl_take_by_extension(advlock *h)
 {
 	const advl_lock *lock = h->op.wanted;
-	const statements *s = &by_extension[advl_is_superuser(h)][lock->kind];
+	const statements *s = &by_extension[lock->kind];
 	int			left = advl_remaining(h->op.deadline);
 	advl_number timeout;
 	advl_statement take = {left < 0 ? s->wait[lock->shared] : s->try[lock->shared],
