@@ -4,6 +4,7 @@
 # role puts functions of its own in the place of what withlock calls at the end
 # and meanwhile.  None is called, with the rights of a superuser, of a superuser
 # who has set another role, which a function may set back, or of anybody else.
+# Who lists locks keeps the extension from being dropped until he has.
 
 use strict;
 use warnings FATAL => 'all';
@@ -13,6 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use AdvisoryLock;
+use Proxy;
 use Withlock;
 
 my $node = start_node('main');
@@ -74,6 +76,28 @@ foreach my $caller ([ 'a superuser', {} ], [ 'a superuser as another', { PGOPTIO
 	}
 	end_of($env, "$who @$_", @$_)
 	  foreach [ '--key', '5' ], [ '--key', '5,6' ], [ 'x', '--transaction' ], [ 'x', '--lease', '3s' ], [ 'x', '--once-per', '1h' ];
+}
+
+# --- The extension is to go between the question whether it is there and the list
+
+foreach my $look (['--list'], [ '--status', 'x' ], [ '--kill', 'x' ])
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE looked_at');
+	$node->safe_psql('looked_at', 'CREATE EXTENSION advisory_lock');
+	my $proxy = Proxy->new($node);
+	$proxy->hold('WITH wanted');
+	my $running = start_withlock(@$look, '-d', $proxy->conninfo('looked_at'));
+	wait_until { $proxy->held } 'it is about to look';
+	# what it has sent before is being run
+	$node->poll_query_until('postgres',
+		"SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = 'looked_at' AND state = 'active' AND xact_start IS NOT NULL");
+	my ($status, $stdout, $stderr) = $node->psql('looked_at', "SET lock_timeout = '100ms'; DROP EXTENSION advisory_lock");
+	like($stderr, qr/lock timeout/, "@$look: the extension stays meanwhile");
+	$proxy->go;
+	$running->wait;
+	like($running->stderr, qr{\A(withlock: lock "x": nobody holds it\n)?\z}, '... and is asked');
+	$proxy->close;
+	$node->safe_psql('postgres', 'DROP DATABASE looked_at WITH (FORCE)');
 }
 
 done_testing();

@@ -60,6 +60,18 @@ send(PGconn *conn, const char *sql, int count, const char *const *values)
 	return PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0) == 1;
 }
 
+/*
+ * Whoever has created the extension can drop it, and put a view of his own in
+ * the place of its view; but not in the transaction in which that view has been
+ * parsed, which leaves it locked and runs nothing.  If the extension is there
+ * after that, it stays.
+ */
+static bool
+pin_extension(PGconn *conn)
+{
+	return PQsendPrepare(conn, "", "TABLE advisory_lock.locks", 0, NULL) == 1;
+}
+
 bool
 observer_send(advlock *session, bool reads, const char *sql, int count, const char *const *values)
 {
@@ -69,7 +81,8 @@ observer_send(advlock *session, bool reads, const char *sql, int count, const ch
 
 	snprintf(ms, sizeof(ms), "%d", ANSWER_MS);
 	return PQenterPipelineMode(conn) && send(conn, query_settings, 2, settings) &&
-		(!advlock_has_extension(session) || send(conn, query_assert_extension, 0, NULL)) &&
+		(!advlock_has_extension(session) ||
+		 (pin_extension(conn) && send(conn, query_assert_extension, 0, NULL))) &&
 		send(conn, sql, count, values) && PQpipelineSync(conn) && PQflush(conn) >= 0;
 }
 
@@ -102,7 +115,7 @@ observer_ask(advlock *session, const Options *options, const char *(*query) (boo
 static bool
 is_error(const PGresult *result)
 {
-	return result && PQresultStatus(result) != PGRES_TUPLES_OK;
+	return result && PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK;
 }
 
 /* Of all results the last one counts, or the first error. */

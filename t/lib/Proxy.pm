@@ -196,6 +196,11 @@ sub keep_back
 {
 	my ($s, $socket, $buffer) = @_;
 
+	if (!$s->{kept})
+	{
+		my $before = substr $buffer, 0, index($buffer, $s->{hold}), '';
+		$s->{peer}{$socket}->syswrite($before) if length $before;
+	}
 	$s->{kept}[0] //= $s->{peer}{$socket};
 	$s->{kept}[1] .= $buffer;
 	delete $s->{hold};
